@@ -1,0 +1,125 @@
+"""The gates of the project: ``nox`` runs them all, ``nox -s NAME`` one of them."""
+
+import shutil
+from pathlib import Path
+from zipfile import ZipFile
+
+import nox
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+DIST = Path("dist")
+EXTRAS = "aiohttp,cli,fastapi,httpx2"
+# Pure and small enough that each branch has a test; the other layers have the overall bound.
+CORE_LAYERS = ",".join(
+    f"*/mavi_async/{name}"
+    for name in [
+        "_errors.py",
+        "_segments.py",
+        "_diarization.py",
+        "_json.py",
+        "_pacing.py",
+        "_records.py",
+        "_registry.py",
+        "_retry.py",
+        "_wire.py",
+        "formats/*",
+    ]
+)
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["build", "lint", "typing", "docs", "tests", "coverage"]
+
+
+def group(name: str) -> tuple[str, ...]:
+    """The requirements of one dependency group."""
+    return nox.project.dependency_groups(PROJECT, name)
+
+
+def install_wheel(session: nox.Session, extras: str, *requirements: str) -> None:
+    """Install what users get: the wheel that the build session made, not the checkout."""
+    [wheel] = DIST.glob("*.whl")
+    # In a reused environment pip would keep an older build of the same version.
+    session.install("--force-reinstall", "--no-deps", str(wheel))
+    session.install(f"{wheel}[{extras}]", *requirements)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the sdist, the wheel from that sdist, and look into the wheel."""
+    session.install("build", "twine")
+    shutil.rmtree(DIST, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(DIST), silent=True)
+    session.run("twine", "check", "--strict", *map(str, DIST.iterdir()))
+    [wheel] = DIST.glob("*.whl")
+    names = ZipFile(wheel).namelist()
+    foreign = [name for name in names if not name.startswith(("mavi_async/", "mavi_async-"))]
+    if foreign or "mavi_async/py.typed" not in names:
+        session.error(f"the wheel lacks py.typed or holds more than the package: {foreign}")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install(*group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types with both checkers: package, tests, and the user files in tests/typing."""
+    session.install(f".[{EXTRAS}]", *group("test"), *group("typing"))
+    session.run("mypy")
+    session.run("pyright", "--warnings")
+
+
+@nox.session(requires=["build"])
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning or an unresolved reference of ours fails."""
+    install_wheel(session, EXTRAS, *group("docs"))
+    session.run("sphinx-build", "-W", "-n", "-q", "--keep-going", "docs", "docs/_build/html")
+
+
+@nox.session(python=PYTHONS, requires=["build"])
+def tests(session: nox.Session) -> None:
+    """Run the tests against the built wheel, under coverage."""
+    install_wheel(session, EXTRAS, *group("test"))
+    data = Path(f".coverage.py{session.python}").resolve()
+    # Neither this run nor a process that a test starts may find the checkout before the wheel.
+    env = {"COVERAGE_FILE": str(data), "PYTHONPATH": "", "PYTHONSAFEPATH": "1"}
+    session.run("coverage", "erase", env=env)
+    session.run("coverage", "run", "-m", "pytest", *session.posargs, env=env)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Merge the coverage of the test sessions; the core layers need every branch."""
+    session.install(*[name for name in group("test") if name.startswith("coverage")])
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", "--fail-under=95")
+    session.run("coverage", "report", f"--include={CORE_LAYERS}", "--fail-under=100")
+
+
+@nox.session(default=False, requires=["build"])
+def torture(session: nox.Session) -> None:
+    """Run the long tests that the gate leaves out."""
+    install_wheel(session, EXTRAS, *group("test"))
+    env = {"PYTHONPATH": "", "PYTHONSAFEPATH": "1"}
+    session.run("pytest", "-m", "torture", *session.posargs, env=env)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks named on the command line, or all of them."""
+    session.install(f".[{EXTRAS}]", *group("bench"))
+    scripts = session.posargs or sorted(map(str, Path("benchmarks").glob("[!_]*.py")))
+    for script in scripts:
+        session.run("python", script)
+
+
+@nox.session(default=False)
+def demo(session: nox.Session) -> None:
+    """Run the demo as a user would: nothing but the `cli` extra."""
+    session.install(".[cli]")
+    session.run("mavi-async", "demo", *session.posargs)

@@ -1,0 +1,32 @@
+"""What `import mavi_async` offers, and what it leaves alone."""
+
+import json
+import subprocess
+import sys
+from types import ModuleType
+
+import mavi_async
+
+EXTRAS = {
+    "aiohttp", "cyclopts", "fastapi", "httpx2", "msgspec", "orjson", "redis", "rich",
+    "starlette", "trio", "uvicorn",
+}  # fmt: skip
+
+
+def test_all_names_what_is_public() -> None:
+    """`__all__` is sorted and lists every public name that is not a module."""
+    public = sorted(
+        name
+        for name, value in vars(mavi_async).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    )
+
+    assert public == mavi_async.__all__
+
+
+def test_import_loads_no_extra() -> None:
+    """Importing the package loads no optional dependency, installed or not."""
+    code = "import json, sys, mavi_async; print(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+
+    assert set() == EXTRAS & set(json.loads(run.stdout))
