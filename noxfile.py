@@ -16,6 +16,8 @@ CORE_LAYERS = ",".join(
     for name in [
         "_errors.py",
         "_segments.py",
+        "_answers.py",
+        "_configuration.py",
         "_diarization.py",
         "_json.py",
         "_pacing.py",

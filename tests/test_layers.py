@@ -9,7 +9,18 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "mavi_async"
 LAYERS = (
     {"_errors", "_segments"},
-    {"_diarization", "_json", "_pacing", "_records", "_registry", "_retry", "_wire", "formats"},
+    {
+        "_answers",
+        "_configuration",
+        "_diarization",
+        "_json",
+        "_pacing",
+        "_records",
+        "_registry",
+        "_retry",
+        "_wire",
+        "formats",
+    },
     {"_background", "_gate", "_loop", "_secret", "_task", "_transport", "stores"},
     {"_dispatcher"},
     {"_client", "_receiver", "_submit"},
