@@ -78,7 +78,8 @@ class _Dice:
 
     def turn(self) -> float:
         """Mostly short: the square favours the low end."""
-        return _SHORTEST_TURN + (_LONGEST_TURN - _SHORTEST_TURN) * self.roll() ** 2
+        roll = self.roll()
+        return _SHORTEST_TURN + (_LONGEST_TURN - _SHORTEST_TURN) * roll * roll
 
     def pause(self) -> float:
         """Mostly a pause, at times negative: the next speaker cuts in."""

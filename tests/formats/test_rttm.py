@@ -1,0 +1,71 @@
+"""Reading RTTM."""
+
+from pathlib import Path
+
+import pytest
+
+from mavi_async._errors import ConfigurationError
+from mavi_async._segments import SpeakerSegment
+from mavi_async.formats._rttm import read_rttm
+
+
+def test_reads_what_the_standard_allows() -> None:
+    """Nine or ten fields, comments, other types, any channel and any order are all RTTM."""
+    text = (
+        "\ufeff;; made by hand\r\n"
+        "SPKR-INFO talk 1 <NA> <NA> <NA> unknown ann <NA> <NA>\r\n"
+        "SPEAKER talk <NA> 2.5 1 <NA> <NA> bob <NA>\r\n"
+        "\r\n"
+        "  SPEAKER talk 1 0.25 1.5 <NA> <NA> ann <NA> <NA>\n"
+    )
+
+    assert [
+        SpeakerSegment(0.25, 1.75, "ann"),
+        SpeakerSegment(2.5, 3.5, "bob"),
+    ] == read_rttm(text)
+
+
+def test_nothing_said_is_no_error() -> None:
+    """A file without SPEAKER lines is a recording in which nobody speaks."""
+    assert read_rttm(";; silence\n") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("SPEAKER talk 1 0 1 <NA> <NA> ann", "expected 9 or 10 fields, found 8"),
+        ("SPEAKER talk 1 0 1 <NA> <NA> ann <NA> <NA> x", "expected 9 or 10 fields, found 11"),
+        ("SPEAKER talk 1 soon 1 <NA> <NA> ann <NA>", "the start 'soon'"),
+        ("SPEAKER talk 1 -1 1 <NA> <NA> ann <NA>", "the start '-1'"),
+        ("SPEAKER talk 1 0 nan <NA> <NA> ann <NA>", "the duration 'nan'"),
+        ("SPEAKER talk 1 0 inf <NA> <NA> ann <NA>", "the duration 'inf'"),
+        ("1 00:00:01,000 --> 00:00:02,000", "'1' is no RTTM type"),
+    ],
+)
+def test_a_bad_line_is_named(line: str, why: str) -> None:
+    """The error says which line it is, and what is wrong with it."""
+    with pytest.raises(ConfigurationError) as caught:
+        read_rttm(f";; comment\n{line}\n")
+
+    assert "line 2 of the RTTM text" in str(caught.value)
+    assert why in str(caught.value)
+
+
+def test_recordings_are_not_mixed() -> None:
+    """Of several recordings one must be named."""
+    text = "SPEAKER a 1 0 1 <NA> <NA> x <NA>\nSPEAKER b 1 5 1 <NA> <NA> y <NA>\n"
+
+    with pytest.raises(ConfigurationError, match=r"2 recordings \(a, b, …\)"):
+        read_rttm(text)
+
+    assert [SpeakerSegment(5, 6, "y")] == read_rttm(text, uri="b")
+    assert read_rttm(text, uri="c") == []
+
+
+def test_real_annotations(shared_data: Path) -> None:
+    """Every line of the reference files becomes a segment."""
+    files = sorted(shared_data.glob("rttm/**/*.rttm"))
+    texts = [path.read_text(encoding="utf-8") for path in files]
+
+    assert len(files) > 200
+    assert [text.count("SPEAKER") for text in texts] == [len(read_rttm(text)) for text in texts]
