@@ -49,10 +49,9 @@ __all__ = [
 
 # Slotted exceptions cannot also be a TimeoutError, and keyword-only fields do not unpickle:
 # hence `slots=False` and positional fields throughout.
-_error = attrs.define(slots=False, eq=False)
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class MaviError(Exception):
     """The base of every error that this package raises.
 
@@ -76,12 +75,12 @@ class MaviError(Exception):
         ]
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class ConfigurationError(MaviError, ValueError):
     """Raised when the key, base URL, token, an argument or an extra is missing or unusable."""
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class ApiError(MaviError):
     """Raised when an endpoint did not do what it was asked.
 
@@ -94,7 +93,7 @@ class ApiError(MaviError):
     host: str
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class RequestRejected(ApiError):
     """Raised when the API answered no; nothing was created and nothing is billed.
 
@@ -109,22 +108,22 @@ class RequestRejected(ApiError):
     body: str = attrs.field(default="", repr=False)
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class AuthenticationError(RequestRejected):
     """Raised when the key is wrong, disabled, or lacks the permission or address it needs."""
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class OutOfCredits(RequestRejected):
     """Raised when the account's credits do not cover the job."""
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class WebhookNotConfigured(RequestRejected):
     """Raised when the account has no webhook URL; set one in MAVI's console."""
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class RateLimited(RequestRejected):
     """Raised when the account's limit refused the request more often than is retried.
 
@@ -138,12 +137,12 @@ class RateLimited(RequestRejected):
     ambiguous: bool = False
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class ServiceUnavailable(ApiError):
     """Raised when the API could not be reached: nothing was sent, so submitting again is free."""
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class SubmitOutcomeUnknown(ApiError):
     """Raised when a billed request was sent and its answer never came or cannot be read.
 
@@ -161,7 +160,7 @@ class SubmitOutcomeUnknown(ApiError):
     status: int | None = None
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class TaskError(MaviError):
     """The base of errors about one accepted job.
 
@@ -172,7 +171,7 @@ class TaskError(MaviError):
     task_id: str
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class TaskFailed(TaskError):
     """Raised when MAVI reports that it could not do the job.
 
@@ -183,7 +182,7 @@ class TaskFailed(TaskError):
     code: str | None = None
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class MalformedResult(TaskError):
     """Raised when MAVI reports success and the result cannot be read.
 
@@ -196,12 +195,12 @@ class MalformedResult(TaskError):
     raw: bytes = attrs.field(default=b"", repr=False)
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class TaskTimeout(TaskError, TimeoutError):
     """Raised when the result did not arrive in time; the job still runs, waiting again is free."""
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class DispatcherClosed(TaskError):
     """Raised in the waiters of a client that closes; the job still runs.
 
@@ -209,17 +208,17 @@ class DispatcherClosed(TaskError):
     """
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class StoreError(MaviError):
     """Raised when the store cannot be reached, does not answer in time, or is full."""
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class ClientClosed(MaviError):
     """Raised when a client is asked to submit after it was closed."""
 
 
-@_error
+@attrs.define(slots=False, eq=False)
 class TaskStateError(MaviError):
     """Raised for a bug in the calling code.
 

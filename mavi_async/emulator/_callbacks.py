@@ -100,10 +100,11 @@ class Courier:
         """
         job.status = "held"
         seconds = job.faults["reorder"].seconds
+        patience = self._patience if seconds is None else max(seconds, 0.01)
         released = self._held[job.number] = asyncio.Event()
         try:
             while not released.is_set():
-                await _wait_at_most(released, self._patience if seconds is None else seconds)
+                await _wait_at_most(released, patience)
                 if len(self._tasks) == len(self._held) and job.number == max(self._held):
                     break
         finally:

@@ -1,0 +1,69 @@
+"""Await MAVI speaker identification jobs: submit, be called back, get the result."""
+
+from mavi_async._client import DEFAULT_BASE_URL, MaviClient
+from mavi_async._diarization import Diarization
+from mavi_async._dispatcher import Dispatcher
+from mavi_async._errors import (
+    ApiError,
+    AuthenticationError,
+    ClientClosed,
+    ConfigurationError,
+    DispatcherClosed,
+    MalformedResult,
+    MaviError,
+    OutOfCredits,
+    RateLimited,
+    RequestRejected,
+    ServiceUnavailable,
+    StoreError,
+    SubmitOutcomeUnknown,
+    TaskError,
+    TaskFailed,
+    TaskStateError,
+    TaskTimeout,
+    WebhookNotConfigured,
+)
+from mavi_async._records import Delivery, Unmatched
+from mavi_async._segments import SpeakerSegment, Usage
+from mavi_async._task import SpeakerTask
+from mavi_async.stores import MemoryStore, TaskStore
+
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "ApiError",
+    "AuthenticationError",
+    "ClientClosed",
+    "ConfigurationError",
+    "Delivery",
+    "Diarization",
+    "Dispatcher",
+    "DispatcherClosed",
+    "MalformedResult",
+    "MaviClient",
+    "MaviError",
+    "MemoryStore",
+    "OutOfCredits",
+    "RateLimited",
+    "RequestRejected",
+    "ServiceUnavailable",
+    "SpeakerSegment",
+    "SpeakerTask",
+    "StoreError",
+    "SubmitOutcomeUnknown",
+    "TaskError",
+    "TaskFailed",
+    "TaskStateError",
+    "TaskStore",
+    "TaskTimeout",
+    "Unmatched",
+    "Usage",
+    "WebhookNotConfigured",
+]
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("mavi-async")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

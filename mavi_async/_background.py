@@ -1,0 +1,114 @@
+"""Work that outlives whoever asked for it.
+
+A request that may create a bill must not stop half-way because its caller was cancelled, so it
+runs as a job of its own, and the caller merely waits for it. (A shielded scope around the
+caller would not do: a native ``task.cancel()`` goes through it.)
+"""
+
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar, cast
+
+import anyio
+import anyio.lowlevel
+
+from mavi_async._loop import Waiter, new_waiter, spawn
+
+__all__ = ["Background", "Job"]
+
+log = logging.getLogger("mavi_async")
+
+T = TypeVar("T")
+
+
+class Job(Generic[T]):
+    """A piece of work that runs on its own."""
+
+    def __init__(self) -> None:
+        self.scope = anyio.CancelScope()
+        self._value: T | None = None
+        self._error: BaseException | None = None
+        self._done = False
+        self._waiters: set[Waiter] = set()
+
+    async def wait(self, timeout: float | None = None) -> T:
+        """Wait for the outcome and return or raise it; being cancelled leaves the work running.
+
+        Raises:
+            TimeoutError: If it takes longer than `timeout` seconds; it goes on all the same.
+        """
+        if not self._done:
+            waiter = new_waiter()
+            self._waiters.add(waiter)
+            try:
+                if not await waiter.park(timeout):
+                    raise TimeoutError
+            finally:
+                self._waiters.discard(waiter)
+        if self._error is not None:
+            raise self._error
+        return cast("T", self._value)
+
+    async def run(self, work: Callable[[], Awaitable[T]]) -> None:
+        """Do the work and keep what comes of it."""
+        self._error = RuntimeError("the event loop ended, or the client closed, before it was done")
+        try:
+            with self.scope:
+                self._value = await work()
+                self._error = None
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits
+            self._error = error
+        finally:
+            self._done = True
+            for waiter in self._waiters:
+                waiter.wake()
+
+
+class Background:
+    """The jobs of one owner."""
+
+    def __init__(self) -> None:
+        self._jobs: set[Job[object]] = set()
+        self._kept: set[object] = set()
+
+    def start(self, work: Callable[[], Awaitable[T]]) -> Job[T]:
+        """Start a job."""
+        job: Job[T] = Job()
+        jobs = cast("set[Job[T]]", self._jobs)
+        jobs.add(job)
+
+        async def run() -> None:
+            try:
+                await job.run(work)
+            finally:
+                jobs.discard(job)
+
+        spawn(run, self._kept)
+        return job
+
+    def start_quietly(self, work: Callable[[], Awaitable[object]], purpose: str) -> None:
+        """Start a job that nobody waits for; what it raises is logged."""
+
+        async def logged() -> None:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - nobody else would ever see it
+                log.warning("%s failed: %s", purpose, error)
+
+        self.start(logged)
+
+    async def finish(self, grace: float) -> None:
+        """Let the jobs finish for up to `grace` seconds, then cancel what is left."""
+        with anyio.move_on_after(grace):
+            await self._all_done()
+        for job in tuple(self._jobs):
+            job.scope.cancel()
+        await self._all_done()
+
+    async def _all_done(self) -> None:
+        while self._jobs:
+            for job in tuple(self._jobs):
+                with contextlib.suppress(Exception):  # its own waiter gets it
+                    await job.wait()
+            await anyio.lowlevel.checkpoint()

@@ -1,0 +1,210 @@
+"""The queue of one client at one endpoint: first come, first served, one departure at a time.
+
+Only the head of the queue holds a reservation, so leaving the queue costs nothing. It hands
+over when its request has really left, not when it was allowed to.
+"""
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable
+
+import anyio
+import anyio.lowlevel
+
+from mavi_async._errors import ClientClosed, StoreError
+from mavi_async._loop import Waiter, new_waiter
+from mavi_async._pacing import DepartureLag
+from mavi_async.stores import Pacer, Slot
+
+__all__ = ["Gate", "Turn"]
+
+log = logging.getLogger("mavi_async")
+
+# Event loops round timers up to a millisecond, which at 20 requests a second would be 2 %.
+_TIMER_GRAIN = 0.0012
+_LONGEST_WAIT_FOR_ANSWER = 1.0
+
+
+class Turn:
+    """The permission to send one request."""
+
+    def __init__(self, gate: "Gate", slot: Slot, begins_at: float) -> None:
+        self._gate = gate
+        self._slot = slot
+        self._begins_at = begins_at
+        self._left_at: float | None = None
+        self._reported = False
+        self._answer_awaited_by: Waiter | None = None
+        self.ended = False
+
+    def left(self) -> None:
+        """Note that the request is leaving, and let the next one prepare; twice is allowed."""
+        if self._left_at is None:
+            self._left_at = time.monotonic()
+            self._gate.hand_over()
+
+    async def answered(self, *, refused: bool, certain: bool = True) -> None:
+        """Note that the request has ended with an answer, or without one."""
+        self.left()
+        await self.report_departure()
+        await self._gate.report(self._gate.pacer.answered(refused=refused, certain=certain))
+        self._end()
+
+    async def unused(self) -> None:
+        """Note that nothing was sent."""
+        if self._left_at is None:
+            await self._gate.report(self._gate.pacer.give_back(self._slot))
+            self._reported = True
+        self.left()
+        self._end()
+
+    async def report_departure(self) -> None:
+        """Tell the shared schedule when the request left, once."""
+        if self._left_at is None or self._reported:
+            return
+        self._reported = True
+        late = self._gate.lag.excess(max(0.0, self._left_at - self._begins_at))
+        await self._gate.report(self._gate.pacer.left(self._slot, late=late))
+
+    async def wait_for_answer(self) -> None:
+        """Wait until the request has its answer, but not for one that hangs."""
+        if not self.ended:
+            self._answer_awaited_by = new_waiter()
+            await self._answer_awaited_by.park(_LONGEST_WAIT_FOR_ANSWER)
+
+    def _end(self) -> None:
+        self.ended = True
+        if self._answer_awaited_by is not None:
+            self._answer_awaited_by.wake()
+        self._gate.end_turn()
+
+
+class Gate:
+    """Lets requests leave in order, spaced by a pacer, and bounds how many are under way.
+
+    Args:
+        pacer: The account's rate on the endpoint.
+        max_in_flight: How many requests may be under way; a connection pool that is asked for
+            more than it has fails the rest.
+    """
+
+    def __init__(self, pacer: Pacer, *, max_in_flight: int) -> None:
+        self.pacer = pacer
+        self.lag = DepartureLag()
+        self._free = max_in_flight
+        self._has_head = False
+        self._queue: OrderedDict[Waiter, None] = OrderedDict()
+        self._previous: Turn | None = None
+        self._resting: set[Waiter] = set()
+        self._closed = False
+
+    async def enter(self, *, at_head: bool = False) -> Turn:
+        """Wait for a turn; the caller ends it with `Turn.answered` or `Turn.unused`.
+
+        Args:
+            at_head: Whether to go before everybody who waits.
+
+        Raises:
+            ClientClosed: If the client is closed meanwhile.
+            StoreError: If the shared schedule cannot be reached.
+        """
+        await self._become_head(at_head=at_head)
+        try:
+            turn = await self._departure()
+        except BaseException:
+            self._free += 1
+            self.hand_over()
+            raise
+        self._previous = turn
+        return turn
+
+    async def rest(self, seconds: float) -> None:
+        """Stay out of the queue for a while.
+
+        Raises:
+            ClientClosed: If the client is closed meanwhile.
+        """
+        if seconds > 0 and not self._closed:
+            waiter = new_waiter()
+            self._resting.add(waiter)
+            try:
+                await waiter.park(seconds)
+            finally:
+                self._resting.discard(waiter)
+        if self._closed:
+            raise ClientClosed("the client was closed before the request was sent")
+
+    def close(self) -> None:
+        """Send everybody away who has no turn yet."""
+        self._closed = True
+        for waiter in (*self._queue, *self._resting):
+            waiter.wake()
+
+    def hand_over(self) -> None:
+        """Let the next in the queue become its head."""
+        self._has_head = False
+        self._advance()
+
+    def end_turn(self) -> None:
+        """Note that one request less is under way."""
+        self._free += 1
+        self._advance()
+
+    async def report(self, report: Awaitable[None]) -> None:
+        """Carry out a report; a schedule that cannot be reached must not cost the answer."""
+        try:
+            await report
+        except StoreError as error:
+            log.warning("the pacing could not be updated: %s", error)
+
+    async def _become_head(self, *, at_head: bool) -> None:
+        waiter = new_waiter()
+        self._queue[waiter] = None
+        if at_head:
+            self._queue.move_to_end(waiter, last=False)
+        self._advance()
+        try:
+            await waiter.park(None)
+            await self.rest(0)
+        except BaseException:
+            if waiter in self._queue:
+                del self._queue[waiter]
+            else:
+                self._free += 1
+                self.hand_over()
+            raise
+
+    def _advance(self) -> None:
+        if self._queue and not self._has_head and self._free > 0:
+            self._has_head = True
+            self._free -= 1
+            waiter, _ = self._queue.popitem(last=False)
+            waiter.wake()
+
+    async def _departure(self) -> Turn:
+        previous = self._previous
+        if previous is not None:
+            await previous.report_departure()
+        slot, begins_at = await self._reserve()
+        try:
+            if slot.ack_clocked and previous is not None:
+                await previous.wait_for_answer()
+            await self._rest_until(begins_at)
+            while time.monotonic() - begins_at > slot.tolerance:
+                slot, begins_at = await self._reserve(instead_of=slot)
+                await self._rest_until(begins_at)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self.report(self.pacer.give_back(slot))
+            raise
+        return Turn(self, slot, begins_at)
+
+    async def _reserve(self, instead_of: Slot | None = None) -> tuple[Slot, float]:
+        slot = await self.pacer.reserve(instead_of)
+        return slot, time.monotonic() + slot.delay
+
+    async def _rest_until(self, moment: float) -> None:
+        await self.rest(moment - time.monotonic() - _TIMER_GRAIN)
+        while time.monotonic() < moment:
+            await anyio.lowlevel.checkpoint()

@@ -1,0 +1,116 @@
+"""The tasks of one client: where their callbacks arrive."""
+
+from typing import Protocol
+
+from mavi_async._records import Delivery
+from mavi_async._registry import Action, Event, Registry
+from mavi_async._task import SpeakerTask
+
+__all__ = ["Inbox"]
+
+
+class Source(Protocol):
+    """Where callbacks come from: a dispatcher."""
+
+    def connect(self, inbox: "Inbox") -> None:
+        """Deliver to an inbox from now on."""
+        ...
+
+    def disconnect(self, inbox: "Inbox") -> None:
+        """Deliver to an inbox no more."""
+        ...
+
+    def look_soon(self, task: SpeakerTask) -> None:
+        """Start to look for a task's callback in the store."""
+        ...
+
+    async def look(self, task: SpeakerTask) -> None:
+        """Settle a task whose callback is in the store, and have later ones announced."""
+        ...
+
+    def stop_watching_if_idle(self) -> None:
+        """End the store's hints once nobody waits."""
+        ...
+
+
+class Inbox:
+    """The tasks of one client at a dispatcher: closing it ends their waits and no others."""
+
+    def __init__(self, source: Source, result_timeout: float | None) -> None:
+        self._source = source
+        self._registry: Registry[SpeakerTask] = Registry()
+        self._closed = False
+        self.result_timeout = result_timeout
+
+    def task(
+        self, task_id: str, *, asset_id: str | None = None, submitted_at: float | None = None
+    ) -> SpeakerTask:
+        """Return the live task of a job, or make it."""
+        self._source.connect(self)
+        return self._registry.attach(
+            task_id, lambda: SpeakerTask(task_id, asset_id, submitted_at, self)
+        )
+
+    def get(self, task_id: str) -> SpeakerTask | None:
+        """Return the live task of a job."""
+        return self._registry.get(task_id)
+
+    @property
+    def pending(self) -> tuple[SpeakerTask, ...]:
+        """The live tasks that are not done."""
+        return tuple(self._registry.pending)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for any task."""
+        return self._registry.holds_nothing
+
+    @property
+    def held(self) -> tuple[SpeakerTask, ...]:
+        """The tasks that somebody waits for."""
+        return tuple(self._registry.held)
+
+    def hold(self, task: SpeakerTask) -> None:
+        """Keep a task alive although nobody may refer to it."""
+        self._registry.hold(task)
+
+    def release(self, task: SpeakerTask) -> None:
+        """Undo `hold`."""
+        self._registry.release(task)
+        self._source.stop_watching_if_idle()
+
+    def look_soon(self, task: SpeakerTask) -> None:
+        """Start to look for a task's callback in the store."""
+        self._source.look_soon(task)
+
+    async def look(self, task: SpeakerTask) -> None:
+        """Settle a task whose callback is in the store, and have later ones announced."""
+        if self._closed:
+            task.wake()
+            return
+        await self._source.look(task)
+
+    def waits_for(self, task_id: str) -> bool:
+        """Tell whether a body would settle a task here."""
+        task = self._registry.get(task_id)
+        return task is not None and not task.done()
+
+    def waiting(self, task_id: str | None) -> tuple[SpeakerTask, ...]:
+        """The tasks that a hint is about: those somebody waits for, of one job or of all."""
+        return tuple(task for task in self.held if task_id in (None, task.task_id))
+
+    async def deliver(self, task_id: str, event: Event, body: bytes) -> Delivery | None:
+        """Do what the table says about an event."""
+        step, task = self._registry.step(task_id, event)
+        if task is not None and step.action is Action.SETTLE:
+            task.settle(body)
+        elif task is not None and step.action is Action.LOOK:
+            await self._source.look(task)
+        return step.delivery
+
+    def close(self) -> None:
+        """End all waits; the tasks stay not done."""
+        self._closed = True
+        for task in self.held:
+            task.wake()
+        self._source.disconnect(self)

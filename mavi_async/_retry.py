@@ -1,0 +1,74 @@
+"""Whether an attempt is made again, and when: the table for a request that is billed."""
+
+from typing import Final, Literal
+
+import attrs
+
+from mavi_async._answers import Attempt, Outcome, Reply, classify
+
+__all__ = ["Again", "RetryPolicy", "next_try"]
+
+RetryPolicy = Literal["safe", "never", "allow_duplicates"]
+"""Which failures are sent again.
+
+``"safe"``: only those after which no job can exist. ``"never"``: none.
+``"allow_duplicates"``: also those after which a job may exist; it *may bill twice*.
+"""
+
+TRIES: Final = {
+    Outcome.ACCEPTED: 1,
+    Outcome.NOT_SENT: 6,
+    Outcome.LIMITED: 10,
+    Outcome.MAYBE_LIMITED: 3,
+    Outcome.TRANSIENT: 2,
+    Outcome.REJECTED: 1,
+    Outcome.UNKNOWN: 1,
+}
+"""The number of tries in all after which an outcome is final."""
+
+_FIRST_DELAY: Final = 1.0
+_LONGEST_DELAY: Final = 32.0
+_LONGEST_RETRY_AFTER: Final = 60.0
+
+
+@attrs.frozen
+class Again:
+    """Make another attempt.
+
+    Attributes:
+        delay: Seconds to wait before joining the queue.
+        at_head: Whether to join it at its head: the request had its turn already.
+    """
+
+    delay: float
+    at_head: bool
+
+
+def next_try(
+    attempt: Attempt, *, tries: int, policy: RetryPolicy, jitter: float, now: float
+) -> Again | None:
+    """Decide whether to make another attempt.
+
+    Args:
+        attempt: How the last one ended.
+        tries: How many were made, this one included.
+        policy: Which failures may be sent again.
+        jitter: A random number from 0 to 1.
+        now: Seconds since the epoch.
+    """
+    outcome = classify(attempt)
+    if tries >= _most_tries(outcome, policy):
+        return None
+    if isinstance(attempt, Reply) and outcome in (Outcome.LIMITED, Outcome.MAYBE_LIMITED):
+        asked = attempt.seconds_to_wait(now) or 0.0
+        return Again(min(asked, _LONGEST_RETRY_AFTER), at_head=True)
+    longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** (tries - 1))
+    return Again(longest * (0.5 + 0.5 * jitter), at_head=False)
+
+
+def _most_tries(outcome: Outcome, policy: RetryPolicy) -> int:
+    if policy == "never":
+        return 1
+    if policy == "allow_duplicates" and outcome is Outcome.UNKNOWN:
+        return TRIES[Outcome.NOT_SENT]
+    return TRIES[outcome]

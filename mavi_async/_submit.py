@@ -1,0 +1,169 @@
+"""The order in which a billed request is made, so that no job is lost and none is paid twice.
+
+A turn in the queue, an intent in the store, the request, its outcome in the store; from the
+intent on, the work goes on even if the caller is cancelled.
+"""
+
+import logging
+import random
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Generic, TypeVar
+
+import attrs
+
+from mavi_async._answers import Attempt, Outcome, Reply, classify, error_for
+from mavi_async._background import Background
+from mavi_async._gate import Gate, Turn
+from mavi_async._records import Intent, IntentState
+from mavi_async._retry import RetryPolicy, next_try
+from mavi_async._transport import Transport
+from mavi_async._wire import Malformed, request_body
+from mavi_async.stores import TaskStore
+
+__all__ = ["Submitter"]
+
+log = logging.getLogger("mavi_async")
+
+_AFTER_DEADLINE = 30.0
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Submitter(Generic[T]):
+    """Makes billed requests at one endpoint.
+
+    Attributes:
+        path: The endpoint, below the base URL.
+        transport: Sends the requests.
+        gate: Lets them leave one at a time.
+        store: Where intents are kept.
+        background: Where a request goes on when its caller is cancelled.
+        account: Whose requests they are.
+        retry: Which failures may be sent again.
+        deadline: Seconds for one request, from connecting to the last byte of its answer.
+        read: Turns an accepted reply into what the caller gets, and records it; raises
+            `Malformed` where it cannot be read.
+    """
+
+    path: str
+    transport: Transport
+    gate: Gate
+    store: TaskStore
+    background: Background
+    account: str
+    retry: RetryPolicy
+    deadline: float
+    read: Callable[[Reply, Intent], Awaitable[T]]
+
+    async def submit(self, asset_id: str) -> T:
+        """Make the request, again where that is safe, until its outcome is known.
+
+        Raises:
+            ApiError: As the outcome demands.
+            StoreError: If the intent cannot be kept; nothing was sent then.
+        """
+        intent = self._new_intent(asset_id)
+        tries = 0
+        at_head = False
+        while True:
+            turn = await self.gate.enter(at_head=at_head)
+            # No await may stand between the turn and the job that ends it.
+            job = self.background.start(partial(self._attempt, intent, turn, is_first=tries == 0))
+            attempt, result = await job.wait()
+            if result is not None:
+                return result
+            tries += 1
+            jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
+            again = next_try(
+                attempt, tries=tries, policy=self.retry, jitter=jitter, now=time.time()
+            )
+            if again is None:
+                raise self._error(attempt, intent)
+            log.info("submitting %s again in %.1f s: %s", asset_id, again.delay, _why(attempt))
+            await self.gate.rest(again.delay)
+            at_head = again.at_head
+
+    async def _attempt(
+        self, intent: Intent, turn: Turn, *, is_first: bool
+    ) -> tuple[Attempt, T | None]:
+        """Make one request; the intent says `SENDING` before, and how it ended after."""
+        try:
+            await self._note_sending(intent, is_first=is_first)
+        except BaseException:
+            await turn.unused()
+            raise
+        attempt = await self.transport.post(
+            self.path,
+            request_body(intent.asset_id),
+            deadline=self.deadline,
+            on_leaving=turn.left,
+        )
+        outcome = classify(attempt)
+        await _end(turn, outcome)
+        result = await self._accepted(attempt, intent) if outcome is Outcome.ACCEPTED else None
+        if result is None:
+            await self._note_failure(attempt, outcome, intent)
+        return attempt, result
+
+    async def _note_sending(self, intent: Intent, *, is_first: bool) -> None:
+        expires_at = time.time() + self.deadline + _AFTER_DEADLINE
+        if is_first:
+            await self.store.begin_intent(attrs.evolve(intent, expires_at=expires_at))
+        else:
+            await self.store.update_intent(
+                intent.intent_id, IntentState.SENDING, expires_at=expires_at
+            )
+
+    async def _accepted(self, attempt: Attempt, intent: Intent) -> T | None:
+        """Record the job; ``None`` where the answer says yes and cannot be read."""
+        assert isinstance(attempt, Reply)  # noqa: S101 - only replies are accepted
+        try:
+            return await self.read(attempt, intent)
+        except Malformed as error:
+            log.warning("the answer to submitting %s cannot be read: %s", intent.asset_id, error)
+            return None
+
+    async def _note_failure(self, attempt: Attempt, outcome: Outcome, intent: Intent) -> None:
+        if outcome in (Outcome.UNKNOWN, Outcome.ACCEPTED):
+            state = IntentState.UNKNOWN
+            # Logged here, since the caller may have been cancelled.
+            log.warning("%s", self._error(attempt, intent))
+        else:
+            state = IntentState.NOT_SENT
+        await self.store.update_intent(intent.intent_id, state)
+
+    def _new_intent(self, asset_id: str) -> Intent:
+        return Intent(
+            intent_id=uuid.uuid4().hex,
+            account=self.account,
+            asset_id=asset_id,
+            state=IntentState.SENDING,
+            created_at=time.time(),
+            expires_at=0.0,
+        )
+
+    def _error(self, attempt: Attempt, intent: Intent) -> Exception:
+        return error_for(
+            attempt,
+            self.transport.endpoint(self.path),
+            asset_id=intent.asset_id,
+            intent_id=intent.intent_id,
+            now=time.time(),
+        )
+
+
+async def _end(turn: Turn, outcome: Outcome) -> None:
+    if outcome is Outcome.NOT_SENT:
+        await turn.unused()
+    elif outcome is Outcome.MAYBE_LIMITED:
+        await turn.answered(refused=True, certain=False)
+    else:
+        await turn.answered(refused=outcome is Outcome.LIMITED)
+
+
+def _why(attempt: Attempt) -> str:
+    return f"HTTP {attempt.status}" if isinstance(attempt, Reply) else attempt.reason

@@ -1,0 +1,183 @@
+"""One HTTP request and what came of it: the only core module that knows an HTTP client.
+
+Any client with the interface of `httpx.AsyncClient` will do, such as `httpx2.AsyncClient`:
+requests are built by the client itself, and exceptions are told apart by the names of their
+classes, since the two libraries share no class.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+import anyio
+import httpx
+
+from mavi_async._answers import Attempt, Endpoint, Failure, Reply
+from mavi_async._configuration import BaseUrl
+from mavi_async._errors import ConfigurationError
+from mavi_async._secret import ApiKey
+
+__all__ = ["HttpClient", "Transport"]
+
+_MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+_CONNECT_SECONDS: Final = 10.0
+_NOTHING_SENT: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"})
+_HEADERS: Final = {"Content-Type": "application/json", "Accept": "application/json"}
+
+
+class HttpClient(Protocol):
+    """What is used of `httpx.AsyncClient` and its kin."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed."""
+        ...
+
+    def build_request(self, method: str, url: str, /) -> Any:
+        """Make a request."""
+        ...
+
+    async def send(self, request: Any, /) -> Any:
+        """Send a request."""
+        ...
+
+
+class Transport:
+    """Posts to the API with the key, and never raises for what the network does.
+
+    Args:
+        base_url: Where the API is.
+        key: Sent to the origin of `base_url` and nowhere else.
+        http_client: A client to use and not to close; by default one of its own.
+        max_connections: How many connections a client of its own keeps.
+    """
+
+    def __init__(
+        self,
+        base_url: BaseUrl,
+        key: ApiKey,
+        *,
+        http_client: HttpClient | None,
+        max_connections: int,
+    ) -> None:
+        self._base_url = base_url
+        self._key = key
+        self._is_own = http_client is None
+        self._client: Any = http_client
+        self._max_connections = max_connections
+
+    def open(self) -> None:
+        """Make the HTTP client, unless one was given."""
+        if self._client is None:
+            limits = httpx.Limits(
+                max_connections=self._max_connections,
+                max_keepalive_connections=self._max_connections,
+            )
+            self._client = httpx.AsyncClient(limits=limits, follow_redirects=False)
+
+    async def aclose(self) -> None:
+        """Close the HTTP client, unless it was given."""
+        if self._is_own and self._client is not None:
+            await self._client.aclose()
+
+    def endpoint(self, path: str) -> Endpoint:
+        """Name an endpoint as errors show it."""
+        return Endpoint(path, self._base_url.host)
+
+    async def post(
+        self, path: str, body: bytes, *, deadline: float, on_leaving: Callable[[], None]
+    ) -> Attempt:
+        """Post a JSON body once.
+
+        Args:
+            path: Below the base URL.
+            body: The JSON document.
+            deadline: Seconds for everything, from connecting to the last byte of the answer.
+            on_leaving: Called when the first byte of the request is about to leave; not called
+                by HTTP transports that do not tell.
+
+        Raises:
+            ConfigurationError: If the HTTP client that was given is closed.
+        """
+        if self._client.is_closed:
+            raise ConfigurationError("the http_client that was given is closed: pass an open one")
+        trace = _Trace(on_leaving)
+        request = self._client.build_request(
+            "POST",
+            self._base_url.url + path,
+            content=body,
+            headers=_HEADERS,
+            timeout=(_CONNECT_SECONDS, deadline, deadline, _CONNECT_SECONDS),
+            extensions={"trace": trace},
+        )
+        try:
+            with anyio.fail_after(deadline):
+                return await self._send(request)
+        except TimeoutError:
+            reason = f"no answer within {deadline:g} s"
+            return Failure(reason, sent=trace.may_have_left)
+        except Exception as error:  # noqa: BLE001 - foreign exceptions end here
+            sent = trace.may_have_left and not _is_named(error, _NOTHING_SENT)
+            return Failure(self._key.redact(f"{type(error).__name__}: {error}"), sent=sent)
+
+    async def _send(self, request: Any) -> Reply:
+        response = await self._client.send(
+            request, stream=True, auth=self._authorize, follow_redirects=False
+        )
+        try:
+            body = await _read(response)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
+        return Reply(response.status_code, self._clean(body), response.headers.get("retry-after"))
+
+    def _authorize(self, request: Any) -> Any:
+        url = request.url
+        default_port = 443 if url.scheme == "https" else 80
+        if (url.scheme, url.host, url.port or default_port) == self._base_url.origin:
+            request.headers["Authorization"] = self._key.reveal()
+        return request
+
+    def _clean(self, body: bytes) -> bytes:
+        """An answer may echo the key, and errors show answers."""
+        key = self._key.reveal().encode()
+        return body.replace(key, b"[redacted]") if key in body else body
+
+
+class _Trace:
+    """Listens to the HTTP client's progress to know whether anything has left."""
+
+    def __init__(self, on_leaving: Callable[[], None]) -> None:
+        self._on_leaving = on_leaving
+        self._heard = False
+        self._leaving = False
+
+    @property
+    def may_have_left(self) -> bool:
+        """True unless the client told of its progress and had not begun to send."""
+        return self._leaving or not self._heard
+
+    async def __call__(self, event: str, _: Mapping[str, Any]) -> None:
+        self._heard = True
+        if event.endswith("send_request_headers.started"):
+            self._leaving = True
+        elif event.endswith("send_request_headers.complete"):
+            self._on_leaving()
+
+
+async def _read(response: Any) -> bytes:
+    """Read an answer's body; one that breaks off or has no end counts as empty."""
+    chunks = []
+    size = 0
+    try:
+        async for chunk in response.aiter_bytes():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > _MAX_ANSWER_BYTES:
+                return b""
+    except Exception:  # noqa: BLE001 - foreign exceptions end here
+        return b""
+    return b"".join(chunks)
+
+
+def _is_named(error: BaseException, names: frozenset[str]) -> bool:
+    return any(kind.__name__ in names for kind in type(error).__mro__)

@@ -1,0 +1,99 @@
+"""Callbacks of jobs that nobody knows, once it is certain that nobody does."""
+
+import inspect
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from mavi_async._background import Background, Job
+from mavi_async._records import Unmatched
+from mavi_async.stores import TaskStore
+
+__all__ = ["UnmatchedDesk", "UnmatchedHook"]
+
+log = logging.getLogger("mavi_async")
+
+UnmatchedHook = Callable[[Unmatched], Awaitable[object] | object]
+
+
+class UnmatchedDesk:
+    """Gives callbacks that came before the answer to their submit time to become known.
+
+    Args:
+        store: Where the callbacks are kept.
+        background: Where the waiting is done.
+        is_claimed: Tells whether a task of this process refers to a job.
+        hook: The user's function, or ``None``.
+        after: Seconds to wait.
+    """
+
+    def __init__(
+        self,
+        store: TaskStore,
+        background: Background,
+        *,
+        is_claimed: Callable[[str], bool],
+        hook: UnmatchedHook | None,
+        after: float,
+    ) -> None:
+        self._store = store
+        self._background = background
+        self._is_claimed = is_claimed
+        self._hook = hook
+        self._after = after
+        self._due: deque[tuple[float, str]] = deque()
+        self._job: Job[None] | None = None
+        self._explained = False
+
+    def check_later(self, task_id: str) -> None:
+        """Offer a job's callback to the hook, unless the job has become known by then."""
+        self._due.append((time.monotonic() + self._after, task_id))
+        if self._job is None:
+            self._job = self._background.start(self._work)
+
+    def offer(self, unmatched: Unmatched) -> None:
+        """Log a callback and hand it to the hook."""
+        log.warning(
+            "nobody submitted task %s, whose callback came%s",
+            unmatched.task_id,
+            ": removed to make room for newer ones" if unmatched.evicted else "",
+        )
+        if self._store.local and not self._explained:
+            self._explained = True
+            log.warning(
+                "this process keeps its tasks in memory: if several processes submit or receive "
+                "callbacks, give all of them one store that they share"
+            )
+        if self._hook is not None:
+            self._background.start_quietly(lambda: _call(self._hook, unmatched), "on_unmatched")
+
+    def close(self) -> None:
+        """Stop waiting."""
+        if self._job is not None:
+            self._job.scope.cancel()
+
+    async def _work(self) -> None:
+        try:
+            while self._due:
+                due, task_id = self._due[0]
+                await anyio.sleep(due - time.monotonic())
+                self._due.popleft()
+                await self._check(task_id)
+        finally:
+            self._job = None
+
+    async def _check(self, task_id: str) -> None:
+        if self._is_claimed(task_id) or await self._store.get_submission(task_id) is not None:
+            return
+        body = await self._store.get_callback(task_id)
+        if body is not None:
+            self.offer(Unmatched(task_id, body))
+
+
+async def _call(hook: UnmatchedHook | None, unmatched: Unmatched) -> None:
+    result = hook(unmatched) if hook is not None else None
+    if inspect.isawaitable(result):
+        await result

@@ -1,0 +1,6 @@
+"""Where submissions, intents and raw callbacks are kept: one contract, several stores."""
+
+from mavi_async.stores._memory import MemoryStore
+from mavi_async.stores._protocol import Lane, Pacer, Slot, TaskStore
+
+__all__ = ["Lane", "MemoryStore", "Pacer", "Slot", "TaskStore"]

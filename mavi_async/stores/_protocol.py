@@ -1,0 +1,187 @@
+"""What a store and a pacer must do; anything that does it can be used."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import attrs
+
+from mavi_async._records import Intent, IntentState, KeptAside, Put, Submission
+
+__all__ = ["Lane", "Pacer", "Slot", "TaskStore"]
+
+
+@attrs.frozen
+class Lane:
+    """What one rate limit is about.
+
+    Attributes:
+        origin: Scheme, host and port of the API.
+        account: A digest that tells accounts apart; never the key.
+        endpoint: The path: every endpoint has a limit of its own.
+    """
+
+    origin: str
+    account: str
+    endpoint: str
+
+
+@attrs.frozen
+class Slot:
+    """A reserved departure.
+
+    Attributes:
+        at: When it begins, on the pacer's own clock; only the pacer reads it.
+        delay: Seconds from now until it begins.
+        tolerance: Seconds after which a departure counts as late, so that the slot should be
+            reserved anew.
+        ack_clocked: Whether the request also waits for the answer to the one before it.
+    """
+
+    at: float
+    delay: float
+    tolerance: float
+    ack_clocked: bool
+
+
+class Pacer(Protocol):
+    """One account's rate on one endpoint, shared as widely as the store that supplies it.
+
+    Seconds are passed as differences, since the schedule may be kept on another host's clock.
+    """
+
+    async def reserve(self, instead_of: Slot | None = None) -> Slot:
+        """Reserve the next departure, giving back an earlier reservation in the same step.
+
+        Raises:
+            StoreError: If the shared schedule cannot be reached.
+        """
+        ...
+
+    async def give_back(self, slot: Slot) -> None:
+        """Return a departure that is not used."""
+        ...
+
+    async def left(self, slot: Slot, *, late: float) -> None:
+        """Note that the request left, `late` seconds later than its slot began."""
+        ...
+
+    async def answered(self, *, refused: bool, certain: bool = True) -> None:
+        """Note whether the request was over the limit.
+
+        Args:
+            refused: True if it was.
+            certain: False where the answer may mean something else.
+        """
+        ...
+
+
+class TaskStore(Protocol):
+    """Where submissions, intents and raw callbacks are kept.
+
+    Callbacks carry no account, and the process that receives them may have no key: so they are
+    kept by ``task_id`` alone, while submissions and intents name their account.
+
+    Every method may raise `StoreError`. Each call is atomic: done as a whole or not at all.
+    """
+
+    local: bool
+    """True where no method ever suspends: nothing can then be interrupted or take long."""
+
+    async def put_callback(self, task_id: str, body: bytes, *, seen: bool) -> Put:
+        """Keep a callback's raw bytes; the first body of a job counts.
+
+        An equal body changes nothing. A different one is kept aside, under a bound. Bodies of
+        jobs that nobody submitted through this store are kept under a bound of their own.
+
+        Args:
+            task_id: The job that it answers.
+            body: The body as received.
+            seen: Whether a waiter gets the body if it is the first; it is then final.
+
+        Raises:
+            StoreError: If it could not be kept: it must not be acknowledged.
+        """
+        ...
+
+    async def replace_callback(self, task_id: str, *, old: bytes, new: bytes) -> bool:
+        """Replace a body that cannot be decoded, if it is still there and nobody has seen it."""
+        ...
+
+    async def get_callback(self, task_id: str) -> bytes | None:
+        """Return the body that counts; reading does not change it."""
+        ...
+
+    async def pin_callback(self, task_id: str) -> bytes | None:
+        """Return the body that counts and make it final: somebody has seen it."""
+        ...
+
+    async def list_aside(self) -> Sequence[KeptAside]:
+        """Return the bodies that contradicted the first one of their job, oldest first."""
+        ...
+
+    async def watch(self, notify: Callable[[str | None], None]) -> Callable[[], None]:
+        """Ask for a hint whenever a first body is stored, by any process.
+
+        Returns once no hint can be missed any more. A hint may come late or twice, and
+        ``notify(None)`` says that some may be missing: look for everything again.
+
+        Returns:
+            A function that ends the hints.
+        """
+        ...
+
+    async def put_submission(self, submission: Submission) -> None:
+        """Keep an accepted job; a callback that came before it is no longer unknown."""
+        ...
+
+    async def get_submission(self, task_id: str) -> Submission | None:
+        """Return an accepted job."""
+        ...
+
+    async def list_pending(self, account: str) -> Sequence[Submission]:
+        """Return an account's jobs that have no callback yet, oldest first."""
+        ...
+
+    async def forget(self, task_id: str) -> None:
+        """Remove everything about a job."""
+        ...
+
+    async def begin_intent(self, intent: Intent) -> Intent:
+        """Keep an intent before its request leaves.
+
+        Returns:
+            The intent; or the earlier one of the same account and idempotency key, unchanged,
+            unless that one is `IntentState.NOT_SENT`, whose place this one then takes.
+        """
+        ...
+
+    async def update_intent(
+        self,
+        intent_id: str,
+        state: IntentState,
+        *,
+        task_id: str | None = None,
+        expires_at: float | None = None,
+    ) -> None:
+        """Note how far an intent has come."""
+        ...
+
+    async def get_intent(self, intent_id: str) -> Intent | None:
+        """Return an intent; one that is `SENDING` past its time reads as `UNKNOWN`."""
+        ...
+
+    async def list_intents(self, account: str, state: IntentState) -> Sequence[Intent]:
+        """Return an account's intents in one state, oldest first."""
+        ...
+
+    async def expire(self) -> int:
+        """Remove what is past its time and return how much that was; stores do it as they go."""
+        ...
+
+    def pacer(self, lane: Lane, interval: float) -> Pacer:
+        """Return the pacer of a lane, for one request every `interval` seconds."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release what the store holds open; closing twice is allowed."""
+        ...
