@@ -6,7 +6,7 @@ from mavi_async.emulator._faults import Fault
 try:
     from mavi_async.emulator._emulator import Emulator
 except ModuleNotFoundError as error:
-    if error.name not in {"starlette", "uvicorn"}:
+    if str(error.name).partition(".")[0] not in {"starlette", "uvicorn"}:
         raise
     raise ConfigurationError(
         'the emulator needs an extra: pip install "mavi-async[emulator]"'

@@ -164,8 +164,8 @@ class Emulator:
         replay = {} if settings.replay is None else read_replay(settings.replay)
         listener = loopback_listener(settings.port)
         thread = ServerThread(lambda serves: self._serve(listener, replay, serves))
-        thread.start()
         self._port = listener.getsockname()[1]
+        thread.start()
         self._thread = thread
 
     def stop(self) -> None:

@@ -121,8 +121,7 @@ class LoopbackServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
         """Stop accepting, let requests finish within the grace, and cut off the rest."""
-        for server in self.servers:
-            server.close()
+        await self._stop_accepting()
         for connection in list(self.server_state.connections):
             connection.shutdown()
         if self._grace and self.server_state.tasks:
@@ -130,6 +129,22 @@ class LoopbackServer(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         await self._end_tasks()
+
+    async def _stop_accepting(self) -> None:
+        """Close the listening sockets without losing what they accepted a moment ago.
+
+        It takes some turns of the loop to become a connection, and asyncio drops it with an
+        error, unclosed, if its server was closed meanwhile.
+        """
+        loop = asyncio.get_running_loop()
+        for server in self.servers:
+            for listener in server.sockets:
+                with contextlib.suppress(NotImplementedError):  # a proactor has no readers
+                    loop.remove_reader(listener.fileno())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
 
     async def _end_tasks(self) -> None:
         """Let the requests see that their connections are gone; cancel those that do not look."""
