@@ -1,6 +1,6 @@
 """Await MAVI speaker identification jobs: submit, be called back, get the result."""
 
-from mavi_async._client import DEFAULT_BASE_URL, MaviClient
+from mavi_async._client import MaviClient
 from mavi_async._diarization import Diarization
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._errors import (
@@ -23,15 +23,16 @@ from mavi_async._errors import (
     TaskTimeout,
     WebhookNotConfigured,
 )
+from mavi_async._receiver import CallbackLimits
 from mavi_async._records import Delivery, Unmatched
 from mavi_async._segments import SpeakerSegment, Usage
 from mavi_async._task import SpeakerTask
 from mavi_async.stores import MemoryStore, TaskStore
 
 __all__ = [
-    "DEFAULT_BASE_URL",
     "ApiError",
     "AuthenticationError",
+    "CallbackLimits",
     "ClientClosed",
     "ConfigurationError",
     "Delivery",

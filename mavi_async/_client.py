@@ -30,9 +30,9 @@ from mavi_async._transport import HttpClient, Transport
 from mavi_async._wire import decode_sync_result, read_envelope, submitted_task_id
 from mavi_async.stores import Lane, TaskStore
 
-__all__ = ["DEFAULT_BASE_URL", "MaviClient"]
+__all__ = ["MaviClient"]
 
-DEFAULT_BASE_URL: Final = "https://mavi-backend.memories.ai/serve/api/v2"
+_DEFAULT_BASE_URL: Final = "https://mavi-backend.memories.ai/serve/api/v2"
 
 _SUBMIT: Final = "/transcriptions/async-generate-speaker"
 _GENERATE: Final = "/transcriptions/sync-generate-speaker"
@@ -102,7 +102,7 @@ class MaviClient:
             raise ConfigurationError(f"retry is one of {', '.join(get_args(RetryPolicy))}")
         key = _api_key(api_key)
         self._base_url = BaseUrl.parse(
-            base_url or os.environ.get("MAVI_BASE_URL") or DEFAULT_BASE_URL, allow_http=allow_http
+            base_url or os.environ.get("MAVI_BASE_URL") or _DEFAULT_BASE_URL, allow_http=allow_http
         )
         self._account = account or key.account()
         self._interval = checked_rate(requests_per_second)

@@ -22,7 +22,7 @@ LAYERS = (
         "formats",
     },
     {"_background", "_gate", "_loop", "_secret", "_task", "_transport", "stores"},
-    {"_dispatcher"},
+    {"_dispatcher", "_inbox", "_unmatched"},
     {"_client", "_receiver", "_submit"},
     {"__init__", "__main__", "aiohttp", "asgi", "cli", "emulator", "fastapi", "redis", "testing"},
 )
