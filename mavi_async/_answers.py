@@ -6,6 +6,7 @@ An attempt ends as a `Reply`, with a status and a body, or as a `Failure`, witho
 
 import enum
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Final
 
 import attrs
@@ -68,8 +69,9 @@ class Reply:
     body: bytes = b""
     retry_after: str | None = None
 
+    @cached_property
     def envelope(self) -> Envelope | None:
-        """Read the body's envelope, if it has one."""
+        """The body's envelope, if it has one."""
         try:
             return read_envelope(self.body)
         except (InvalidJSON, Malformed):
@@ -104,7 +106,7 @@ def classify(attempt: Attempt) -> Outcome:
     """Sort an attempt by what it means for the job that it asked for."""
     if isinstance(attempt, Failure):
         return Outcome.UNKNOWN if attempt.sent else Outcome.NOT_SENT
-    envelope = attempt.envelope()
+    envelope = attempt.envelope
     if 200 <= attempt.status < 300:
         return _classify_success(envelope)
     if attempt.status == 429:
@@ -169,7 +171,7 @@ def _unknown_outcome(
 def _rejection(
     reply: Reply, outcome: Outcome, where: tuple[str, str], now: float
 ) -> RequestRejected:
-    envelope = reply.envelope()
+    envelope = reply.envelope
     code = envelope.code if envelope else None
     text = envelope.text if envelope and envelope.text else _shown(reply)
     facts = (*where, reply.status, code, _beginning(reply.body))

@@ -15,30 +15,42 @@ import anyio.lowlevel
 
 from mavi_async._loop import Waiter, new_waiter, spawn
 
-__all__ = ["Background", "Job"]
+__all__ = ["Background", "Job", "JobCancelled"]
 
 log = logging.getLogger("mavi_async")
 
 T = TypeVar("T")
 
 
+class JobCancelled(Exception):
+    """Raised to whoever waits for a job that its owner, or the end of the loop, cut short."""
+
+
 class Job(Generic[T]):
     """A piece of work that runs on its own."""
 
     def __init__(self) -> None:
-        self.scope = anyio.CancelScope()
+        self._scope: anyio.CancelScope | None = None
+        self._is_cancelled = False
         self._value: T | None = None
-        self._error: BaseException | None = None
-        self._done = False
+        self._error: Exception | None = None
+        self._is_done = False
         self._waiters: set[Waiter] = set()
+
+    def cancel(self) -> None:
+        """Cut the work short."""
+        self._is_cancelled = True
+        if self._scope is not None:
+            self._scope.cancel()
 
     async def wait(self, timeout: float | None = None) -> T:
         """Wait for the outcome and return or raise it; being cancelled leaves the work running.
 
         Raises:
             TimeoutError: If it takes longer than `timeout` seconds; it goes on all the same.
+            JobCancelled: If it was cut short.
         """
-        if not self._done:
+        if not self._is_done:
             waiter = new_waiter()
             self._waiters.add(waiter)
             try:
@@ -52,15 +64,17 @@ class Job(Generic[T]):
 
     async def run(self, work: Callable[[], Awaitable[T]]) -> None:
         """Do the work and keep what comes of it."""
-        self._error = RuntimeError("the event loop ended, or the client closed, before it was done")
+        self._error = JobCancelled()
         try:
-            with self.scope:
+            with anyio.CancelScope() as self._scope:
+                if self._is_cancelled:
+                    self._scope.cancel()
                 self._value = await work()
                 self._error = None
         except Exception as error:  # noqa: BLE001 - handed to whoever waits
             self._error = error
         finally:
-            self._done = True
+            self._is_done = True
             for waiter in self._waiters:
                 waiter.wake()
 
@@ -103,7 +117,7 @@ class Background:
         with anyio.move_on_after(grace):
             await self._all_done()
         for job in tuple(self._jobs):
-            job.scope.cancel()
+            job.cancel()
         await self._all_done()
 
     async def _all_done(self) -> None:

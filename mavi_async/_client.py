@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Final, Literal, Self, TypeVar, get_args
 
-from mavi_async._answers import Reply
+import anyio
+
 from mavi_async._background import Background
 from mavi_async._configuration import (
     BaseUrl,
@@ -27,7 +28,7 @@ from mavi_async._secret import ApiKey
 from mavi_async._submit import Submitter
 from mavi_async._task import UNSET, SpeakerTask, Unset
 from mavi_async._transport import HttpClient, Transport
-from mavi_async._wire import decode_sync_result, read_envelope, submitted_task_id
+from mavi_async._wire import Envelope, decode_sync_result, submitted_task_id
 from mavi_async.stores import Lane, TaskStore
 
 __all__ = ["MaviClient"]
@@ -230,11 +231,15 @@ class MaviClient:
         self._state = "closed"
         self._submit_gate.close()
         self._generate_gate.close()
-        await self._background.finish(self._close_timeout)
-        self._inbox.close()
-        await self._transport.aclose()
-        if self._owns_dispatcher:
-            await self._dispatcher.aclose()
+        # A scope that is cancelled must not cut short what is bounded and may be billed.
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._background.finish(self._close_timeout)
+            finally:
+                self._inbox.close()
+                await self._transport.aclose()
+                if self._owns_dispatcher:
+                    await self._dispatcher.aclose()
 
     def _gate(self, endpoint: str) -> Gate:
         origin = "{}://{}:{}".format(*self._base_url.origin)
@@ -246,7 +251,7 @@ class MaviClient:
         self,
         path: str,
         gate: Gate,
-        read: Callable[[Reply, Intent], Awaitable[T]],
+        read: Callable[[Envelope, bytes, Intent], Awaitable[T]],
         deadline: float,
     ) -> Submitter[T]:
         self._check_open()
@@ -269,9 +274,9 @@ class MaviClient:
             raise TaskStateError("enter the client first: async with MaviClient() as client")
         self._home.enter()
 
-    async def _record(self, reply: Reply, intent: Intent) -> SpeakerTask:
+    async def _record(self, envelope: Envelope, _: bytes, intent: Intent) -> SpeakerTask:
         """Record an accepted job before its task is handed out."""
-        task_id = submitted_task_id(read_envelope(reply.body))
+        task_id = submitted_task_id(envelope)
         submission = Submission(task_id, intent.account, intent.asset_id, time.time())
         task = self._inbox.task(
             task_id, asset_id=intent.asset_id, submitted_at=submission.submitted_at
@@ -286,9 +291,8 @@ class MaviClient:
             log.exception("task %s (%s) is not recorded", task_id, intent.asset_id)
         return task
 
-    async def _read_result(self, reply: Reply, intent: Intent) -> Diarization:
-        envelope = read_envelope(reply.body)
-        diarization = decode_sync_result(envelope, asset_id=intent.asset_id, raw=reply.body)
+    async def _read_result(self, envelope: Envelope, body: bytes, intent: Intent) -> Diarization:
+        diarization = decode_sync_result(envelope, asset_id=intent.asset_id, raw=body)
         store = self._dispatcher.store
         try:
             await store.update_intent(intent.intent_id, IntentState.ACCEPTED)

@@ -55,7 +55,7 @@ class Dispatcher:
         self._inboxes: tuple[Inbox, ...] = ()
         self._being_fed: set[str] = set()
         self._stop_watching: Callable[[], None] | None = None
-        self._watch_lock = anyio.Lock()
+        self._watch_lock = anyio.Lock(fast_acquire=True)
         self._unmatched = UnmatchedDesk(
             self._store,
             self._background,

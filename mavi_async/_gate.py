@@ -36,7 +36,7 @@ class Turn:
         self._left_at: float | None = None
         self._reported = False
         self._answer_awaited_by: Waiter | None = None
-        self.ended = False
+        self._has_ended = False
 
     def left(self) -> None:
         """Note that the request is leaving, and let the next one prepare; twice is allowed."""
@@ -44,20 +44,29 @@ class Turn:
             self._left_at = time.monotonic()
             self._gate.hand_over()
 
-    async def answered(self, *, refused: bool, certain: bool = True) -> None:
-        """Note that the request has ended with an answer, or without one."""
-        self.left()
-        await self.report_departure()
-        await self._gate.report(self._gate.pacer.answered(refused=refused, certain=certain))
-        self._end()
+    @property
+    def has_left(self) -> bool:
+        """Whether the request is known to have left."""
+        return self._left_at is not None
 
-    async def unused(self) -> None:
-        """Note that nothing was sent."""
-        if self._left_at is None:
-            await self._gate.report(self._gate.pacer.give_back(self._slot))
-            self._reported = True
+    async def answered(self, *, refused: bool, certain: bool = True) -> None:
+        """Note that the request has its answer."""
         self.left()
-        self._end()
+        try:
+            await self.report_departure()
+            await self._gate.report(self._gate.pacer.answered(refused=refused, certain=certain))
+        finally:
+            self._end()
+
+    async def unanswered(self, *, sent: bool) -> None:
+        """Note that the request has ended without an answer; a slot that was not used is free."""
+        try:
+            if not sent and not self.has_left:
+                self._reported = True
+                await self._gate.report(self._gate.pacer.give_back(self._slot))
+        finally:
+            self.left()
+            self._end()
 
     async def report_departure(self) -> None:
         """Tell the shared schedule when the request left, once."""
@@ -69,12 +78,12 @@ class Turn:
 
     async def wait_for_answer(self) -> None:
         """Wait until the request has its answer, but not for one that hangs."""
-        if not self.ended:
+        if not self._has_ended:
             self._answer_awaited_by = new_waiter()
             await self._answer_awaited_by.park(_LONGEST_WAIT_FOR_ANSWER)
 
     def _end(self) -> None:
-        self.ended = True
+        self._has_ended = True
         if self._answer_awaited_by is not None:
             self._answer_awaited_by.wake()
         self._gate.end_turn()
@@ -100,7 +109,7 @@ class Gate:
         self._closed = False
 
     async def enter(self, *, at_head: bool = False) -> Turn:
-        """Wait for a turn; the caller ends it with `Turn.answered` or `Turn.unused`.
+        """Wait for a turn; the caller ends it with `Turn.answered` or `Turn.unanswered`.
 
         Args:
             at_head: Whether to go before everybody who waits.

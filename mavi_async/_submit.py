@@ -12,15 +12,16 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Generic, TypeVar
 
+import anyio
 import attrs
 
-from mavi_async._answers import Attempt, Outcome, Reply, classify, error_for
-from mavi_async._background import Background
+from mavi_async._answers import Attempt, Failure, Outcome, Reply, classify, error_for
+from mavi_async._background import Background, JobCancelled
 from mavi_async._gate import Gate, Turn
 from mavi_async._records import Intent, IntentState
 from mavi_async._retry import RetryPolicy, next_try
 from mavi_async._transport import Transport
-from mavi_async._wire import Malformed, request_body
+from mavi_async._wire import Envelope, Malformed, request_body
 from mavi_async.stores import TaskStore
 
 __all__ = ["Submitter"]
@@ -45,8 +46,8 @@ class Submitter(Generic[T]):
         account: Whose requests they are.
         retry: Which failures may be sent again.
         deadline: Seconds for one request, from connecting to the last byte of its answer.
-        read: Turns an accepted reply into what the caller gets, and records it; raises
-            `Malformed` where it cannot be read.
+        read: Turns an accepting envelope, and the body that it is from, into what the caller
+            gets, and records it; raises `Malformed` where it cannot be read.
     """
 
     path: str
@@ -57,7 +58,7 @@ class Submitter(Generic[T]):
     account: str
     retry: RetryPolicy
     deadline: float
-    read: Callable[[Reply, Intent], Awaitable[T]]
+    read: Callable[[Envelope, bytes, Intent], Awaitable[T]]
 
     async def submit(self, asset_id: str) -> T:
         """Make the request, again where that is safe, until its outcome is known.
@@ -65,7 +66,9 @@ class Submitter(Generic[T]):
         Raises:
             ApiError: As the outcome demands.
             StoreError: If the intent cannot be kept; nothing was sent then.
+            ConfigurationError: If the HTTP client that was given is closed.
         """
+        self.transport.check_usable()
         intent = self._new_intent(asset_id)
         tries = 0
         at_head = False
@@ -73,7 +76,11 @@ class Submitter(Generic[T]):
             turn = await self.gate.enter(at_head=at_head)
             # No await may stand between the turn and the job that ends it.
             job = self.background.start(partial(self._attempt, intent, turn, is_first=tries == 0))
-            attempt, result = await job.wait()
+            try:
+                attempt, result = await job.wait()
+            except JobCancelled:
+                attempt = Failure("the client was closed before the answer came", sent=True)
+                raise self._error(attempt, intent) from None
             if result is not None:
                 return result
             tries += 1
@@ -93,17 +100,19 @@ class Submitter(Generic[T]):
         """Make one request; the intent says `SENDING` before, and how it ended after."""
         try:
             await self._note_sending(intent, is_first=is_first)
+            attempt = await self.transport.post(
+                self.path,
+                request_body(intent.asset_id),
+                deadline=self.deadline,
+                on_leaving=turn.left,
+            )
         except BaseException:
-            await turn.unused()
+            # Without an outcome the intent stays `SENDING`, and reads as unknown in time.
+            with anyio.CancelScope(shield=True):
+                await turn.unanswered(sent=turn.has_left)
             raise
-        attempt = await self.transport.post(
-            self.path,
-            request_body(intent.asset_id),
-            deadline=self.deadline,
-            on_leaving=turn.left,
-        )
         outcome = classify(attempt)
-        await _end(turn, outcome)
+        await _end(turn, attempt, outcome)
         result = await self._accepted(attempt, intent) if outcome is Outcome.ACCEPTED else None
         if result is None:
             await self._note_failure(attempt, outcome, intent)
@@ -120,9 +129,10 @@ class Submitter(Generic[T]):
 
     async def _accepted(self, attempt: Attempt, intent: Intent) -> T | None:
         """Record the job; ``None`` where the answer says yes and cannot be read."""
-        assert isinstance(attempt, Reply)  # noqa: S101 - only replies are accepted
+        if not isinstance(attempt, Reply) or attempt.envelope is None:
+            return None
         try:
-            return await self.read(attempt, intent)
+            return await self.read(attempt.envelope, attempt.body, intent)
         except Malformed as error:
             log.warning("the answer to submitting %s cannot be read: %s", intent.asset_id, error)
             return None
@@ -156,9 +166,9 @@ class Submitter(Generic[T]):
         )
 
 
-async def _end(turn: Turn, outcome: Outcome) -> None:
-    if outcome is Outcome.NOT_SENT:
-        await turn.unused()
+async def _end(turn: Turn, attempt: Attempt, outcome: Outcome) -> None:
+    if isinstance(attempt, Failure):
+        await turn.unanswered(sent=attempt.sent)
     elif outcome is Outcome.MAYBE_LIMITED:
         await turn.answered(refused=True, certain=False)
     else:

@@ -83,6 +83,15 @@ class Transport:
         """Name an endpoint as errors show it."""
         return Endpoint(path, self._base_url.host)
 
+    def check_usable(self) -> None:
+        """Make sure that requests can be sent.
+
+        Raises:
+            ConfigurationError: If the HTTP client that was given is closed.
+        """
+        if self._client.is_closed:
+            raise ConfigurationError("the http_client that was given is closed: pass an open one")
+
     async def post(
         self, path: str, body: bytes, *, deadline: float, on_leaving: Callable[[], None]
     ) -> Attempt:
@@ -94,12 +103,7 @@ class Transport:
             deadline: Seconds for everything, from connecting to the last byte of the answer.
             on_leaving: Called when the first byte of the request is about to leave; not called
                 by HTTP transports that do not tell.
-
-        Raises:
-            ConfigurationError: If the HTTP client that was given is closed.
         """
-        if self._client.is_closed:
-            raise ConfigurationError("the http_client that was given is closed: pass an open one")
         trace = _Trace(on_leaving)
         request = self._client.build_request(
             "POST",

@@ -73,7 +73,7 @@ class UnmatchedDesk:
     def close(self) -> None:
         """Stop waiting."""
         if self._job is not None:
-            self._job.scope.cancel()
+            self._job.cancel()
 
     async def _work(self) -> None:
         try:
