@@ -5,6 +5,7 @@ An attempt ends as a `Reply`, with a status and a body, or as a `Failure`, witho
 """
 
 import enum
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Final
@@ -202,7 +203,10 @@ def _meaning(status: int, code: str | None) -> int:
 
 def _seconds_until(date: str, now: float) -> float:
     try:
-        return max(0.0, parsedate_to_datetime(date).timestamp() - now)
+        moment = parsedate_to_datetime(date)
+        # HTTP's dates are in GMT also where they do not say so.
+        in_zone = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0.0, in_zone.timestamp() - now)
     except (ValueError, OverflowError):
         return float("nan")
 

@@ -49,13 +49,15 @@ class BaseUrl:
         """
         if not isinstance(text, str) or not text.isascii() or not text.isprintable():
             raise ConfigurationError("base_url is a URL such as https://host/serve/api/v2")
-        parts = urlsplit(text.strip())
         try:
+            parts = urlsplit(text.strip())
             host, port = parts.hostname, parts.port
         except ValueError:
-            raise ConfigurationError("base_url has a port that is not a number") from None
+            raise ConfigurationError("base_url has a host or port that is none") from None
         if parts.scheme not in ("https", "http") or not host or " " in text.strip():
             raise ConfigurationError("base_url is a URL such as https://host/serve/api/v2")
+        if port == 0:
+            raise ConfigurationError("base_url has port 0, where nothing can listen")
         if parts.username is not None or parts.password is not None:
             raise ConfigurationError("base_url holds a user name or password: leave them out")
         if parts.query or parts.fragment or "?" in text or "#" in text:
@@ -100,7 +102,8 @@ def checked_rate(requests_per_second: object) -> float:
     Raises:
         ConfigurationError: Unless the rate is a positive, finite number.
     """
-    return 1 / checked_seconds(requests_per_second, "requests_per_second", positive=True)
+    name = "requests_per_second"
+    return checked_seconds(1 / checked_seconds(requests_per_second, name, positive=True), name)
 
 
 def checked_seconds(value: object, name: str, *, positive: bool = False) -> float:
@@ -109,11 +112,12 @@ def checked_seconds(value: object, name: str, *, positive: bool = False) -> floa
     Raises:
         ConfigurationError: Unless it is a finite number that is not negative.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    seconds = _float(value)
+    if not math.isfinite(seconds):
         raise ConfigurationError(f"{name} is a finite number")
-    if value < 0 or (positive and value == 0):
+    if seconds < 0 or (positive and seconds == 0):
         raise ConfigurationError(f"{name} is a {'positive' if positive else 'non-negative'} number")
-    return float(value)
+    return seconds
 
 
 def checked_tokens(token: object, *, allow_unauthenticated: bool) -> tuple[bytes, ...]:
@@ -137,6 +141,16 @@ def checked_tokens(token: object, *, allow_unauthenticated: bool) -> tuple[bytes
                 "example by python -c 'import secrets; print(secrets.token_urlsafe(32))'"
             )
     return tuple(each.encode() for each in tokens)
+
+
+def _float(value: object) -> float:
+    """The value as a float; NaN where it is no number or too large for one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
 
 
 def _is_loopback(host: str) -> bool:

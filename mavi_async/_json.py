@@ -14,6 +14,7 @@ MAX_DEPTH = 32
 
 _BRACKETS_AND_QUOTES = b'[]{}"'
 _ALL_OTHER_BYTES = bytes(set(range(256)) - set(_BRACKETS_AND_QUOTES))
+_BRACES_TO_BRACKETS = bytes.maketrans(b"{}", b"[]")
 
 
 class InvalidJSON(ValueError):
@@ -81,13 +82,14 @@ def _unambiguous_object(pairs: Iterable[tuple[str, object]]) -> dict[str, object
 def _is_too_deep(body: bytes, document: object) -> bool:
     # Pairs of adjacent quotes and brackets are removed a level at a time, all in C. A string
     # that holds a bracket leaves an odd quote behind; such rare bodies are walked instead.
-    skeleton = body.translate(None, _ALL_OTHER_BYTES).replace(b'""', b"")
+    # One kind of bracket, so that a pass takes one level: of two kinds it could take two.
+    skeleton = body.translate(_BRACES_TO_BRACKETS, _ALL_OTHER_BYTES).replace(b'""', b"")
     if b'"' in skeleton or b"\\" in body:
         return _depth_exceeds(document, MAX_DEPTH)
     for _ in range(MAX_DEPTH):
         if not skeleton:
             return False
-        skeleton = skeleton.replace(b"[]", b"").replace(b"{}", b"")
+        skeleton = skeleton.replace(b"[]", b"")
     return bool(skeleton)
 
 

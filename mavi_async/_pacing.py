@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 _LONGEST_PAUSE: Final = 32.0
+_MOST_DOUBLINGS: Final = 64
 _WIDENING: Final = 0.03
 _NARROWING: Final = 0.995
 
@@ -41,12 +42,15 @@ class Pace:
         last_at: The slot that was given out last, until it is used or given back.
         extra: Seconds that rejections have added to the gap.
         refusals: Rejections since a request was last accepted.
+        refund_at: When the last slot may be given to another, should it be given back: not
+            within the gap after a request that left late meanwhile, nor during a pause.
     """
 
     next_at: float = float("-inf")
     last_at: float | None = None
     extra: float = 0.0
     refusals: int = 0
+    refund_at: float = float("-inf")
 
 
 def margin(interval: float) -> float:
@@ -71,19 +75,19 @@ def is_ack_clocked(pace: Pace, interval: float) -> bool:
 def reserve(pace: Pace, interval: float, now: float) -> tuple[Pace, float]:
     """Give out the next slot and return when it begins."""
     at = max(now, pace.next_at)
-    return attrs.evolve(pace, next_at=at + gap(pace, interval), last_at=at), at
+    return attrs.evolve(pace, next_at=at + gap(pace, interval), last_at=at, refund_at=at), at
 
 
 def give_back(pace: Pace, at: float) -> Pace:
     """Take back a slot that was not used; only the last one can still be given to another."""
     if pace.last_at != at:
         return pace
-    return attrs.evolve(pace, next_at=at, last_at=None)
+    return attrs.evolve(pace, next_at=pace.refund_at, last_at=None)
 
 
 def leave(pace: Pace, interval: float, left_at: float) -> Pace:
     """Note when the request of a slot left."""
-    return attrs.evolve(pace, next_at=max(pace.next_at, left_at + gap(pace, interval)))
+    return _not_before(pace, left_at + gap(pace, interval))
 
 
 def accept(pace: Pace) -> Pace:
@@ -105,17 +109,23 @@ def refuse(pace: Pace, interval: float, now: float, *, certain: bool = True) -> 
     """
     widened = max(2 * pace.extra, _WIDENING * interval)
     if not certain:
-        return attrs.evolve(pace, extra=min(widened, interval))
+        return attrs.evolve(pace, extra=max(pace.extra, min(widened, interval)))
     refusals = pace.refusals + 1
     if refusals == 1:
-        return attrs.evolve(pace, extra=min(widened, _LONGEST_PAUSE), refusals=refusals)
-    pause = min(_LONGEST_PAUSE, interval * 2 ** (refusals - 1))
+        return attrs.evolve(pace, extra=_bounded(widened), refusals=refusals)
+    pause = _bounded(interval * 2 ** min(refusals - 1, _MOST_DOUBLINGS))
+    extra = _bounded(max(widened, interval))
+    return _not_before(attrs.evolve(pace, extra=extra, refusals=refusals), now + pause)
+
+
+def _not_before(pace: Pace, moment: float) -> Pace:
     return attrs.evolve(
-        pace,
-        extra=min(max(widened, interval), _LONGEST_PAUSE),
-        refusals=refusals,
-        next_at=max(pace.next_at, now + pause),
+        pace, next_at=max(pace.next_at, moment), refund_at=max(pace.refund_at, moment)
     )
+
+
+def _bounded(seconds: float) -> float:
+    return min(seconds, _LONGEST_PAUSE)
 
 
 class DepartureLag:

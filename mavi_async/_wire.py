@@ -65,7 +65,7 @@ class Envelope:
     code: str
     text: str
     ok: bool
-    document: object
+    document: dict[str, object]
 
 
 @attrs.frozen
@@ -172,6 +172,8 @@ def read_envelope(body: bytes) -> Envelope:
         Malformed: If it is not an object with a ``code``.
     """
     document = load(body)
+    if not isinstance(document, dict):
+        raise Malformed("$", f"expected an object, got {_name_of(document)}")
     head = _structure(document, _Head)
     code = _printable(str(head.code))
     ok = code in _SUCCESS and head.success is not False and head.failed is not True
@@ -199,7 +201,7 @@ def decode_callback(body: bytes, *, task_id: str, uri: str | None = None) -> Dia
     """
     try:
         envelope = read_envelope(body)
-        flag = _job_flag(envelope.document)
+        flag = _job_flag(envelope)
         if not envelope.ok or flag.success is False:
             text = _printable(flag.msg or "") or envelope.text or "no reason given"
             raise TaskFailed(f"MAVI could not do the job: {text}", task_id, envelope.code)
@@ -229,10 +231,15 @@ def decode_sync_result(envelope: Envelope, *, asset_id: str, raw: bytes) -> Diar
     )
 
 
-def _job_flag(document: object) -> _Flag:
+def _job_flag(envelope: Envelope) -> _Flag:
     """The job's own verdict; a failing job may have any `data`, or none."""
-    data = document.get("data") if isinstance(document, dict) else None
-    return _structure(data, _Flag, path="$.data") if isinstance(data, dict) else _Flag()
+    data = envelope.document.get("data")
+    try:
+        return _structure(data, _Flag, path="$.data") if isinstance(data, dict) else _Flag()
+    except Malformed:
+        if envelope.ok:
+            raise
+        return _Flag()
 
 
 def _malformed_result(task_id: str, path: str, reason: str, body: bytes) -> MalformedResult:
@@ -325,14 +332,24 @@ def _segments(rows: Any, _: Any) -> tuple[SpeakerSegment, ...]:
             return segments
     except (KeyError, TypeError, ValueError):
         pass
-    return tuple(_converter.structure(rows, list[SpeakerSegment]))
+    return tuple([_segment(index, row) for index, row in enumerate(rows)])
+
+
+def _segment(index: int, row: Any) -> SpeakerSegment:
+    # As cattrs does for a list, but it would collect an error for each of 500,000 wrong rows.
+    try:
+        return _converter.structure(row, SpeakerSegment)
+    except (cattrs.BaseValidationError, _WrongType) as error:
+        where = f"Structuring a segment @ index {index}"
+        error.add_note(cattrs.IterableValidationNote(where, index, SpeakerSegment))
+        raise cattrs.IterableValidationError("segments", [error], _SEGMENTS) from None
 
 
 def _are_sound(segments: tuple[SpeakerSegment, ...]) -> bool:
     bounds = [s.start for s in segments] + [s.end for s in segments]
     speakers = {s.speaker for s in segments}
     "".join(speakers).encode()
-    return {float}.issuperset(map(type, bounds)) and math.isfinite(math.fsum(bounds))
+    return {float}.issuperset(map(type, bounds)) and all(map(math.isfinite, bounds))
 
 
 def _object_hook(model: type[Any], converter: cattrs.Converter) -> Callable[[Any, Any], Any]:

@@ -81,6 +81,7 @@ class MemoryStore:
                 notify(task_id)
             return Put(Verdict.FIRST, known, evicted=evicted)
         if kept.body == body:
+            kept.seen = kept.seen or seen
             return Put(Verdict.SAME, known)
         self._aside.append(KeptAside(task_id, body, now))
         return Put(Verdict.OTHER, known, unseen=None if kept.seen else kept.body)
@@ -146,6 +147,8 @@ class MemoryStore:
         unknown = self._unknown.pop(task_id, None)
         if unknown is not None:
             self._unknown_bytes -= len(unknown.body)
+        aside = [each for each in self._aside if each.task_id != task_id]
+        self._aside = deque(aside, self._aside.maxlen)
         for intent in [each for each in self._intents.values() if each.task_id == task_id]:
             self._drop_intent(intent)
 
@@ -215,17 +218,20 @@ class MemoryStore:
         return evicted
 
     def _make_room(self, size: int, now: float) -> tuple[Unmatched, ...]:
-        evicted = []
-        while (
-            len(self._unknown) >= self._max_unknown
-            or self._unknown_bytes + size > self._max_unknown_bytes
-        ):
-            oldest = next(iter(self._unknown.values()), None)
-            if oldest is None or now - oldest.received_at < _YOUNG:
+        """Evict what has to go, or nothing at all where even that is not enough."""
+        evicted: list[Unmatched] = []
+        too_many = len(self._unknown) + 1 - self._max_unknown
+        too_large = self._unknown_bytes + size - self._max_unknown_bytes
+        oldest_first = iter(self._unknown.items())
+        while too_many > len(evicted) or too_large > 0:
+            task_id, kept = next(oldest_first, (None, None))
+            if task_id is None or kept is None or now - kept.received_at < _YOUNG:
                 raise StoreError("the store is full of recent callbacks that nobody here submitted")
-            task_id, kept = self._unknown.popitem(last=False)
-            self._unknown_bytes -= len(kept.body)
             evicted.append(Unmatched(task_id, kept.body, evicted=True))
+            too_large -= len(kept.body)
+        for unmatched in evicted:
+            del self._unknown[unmatched.task_id]
+            self._unknown_bytes -= len(unmatched.body)
         return tuple(evicted)
 
     def _intent_with_key(self, intent: Intent) -> Intent | None:
@@ -248,6 +254,9 @@ class MemoryStore:
         """Look only at the oldest of each kind, so that it costs next to nothing to call."""
         before = now - self._ttl
         dropped = 0
+        while self._aside and self._aside[0].received_at <= before:
+            self._aside.popleft()
+            dropped += 1
         for kept in (self._results, self._unknown):
             while kept and next(iter(kept.values())).received_at <= before:
                 _, old = kept.popitem(last=False)

@@ -96,7 +96,7 @@ class TaskStore(Protocol):
         Args:
             task_id: The job that it answers.
             body: The body as received.
-            seen: Whether a waiter gets the body if it is the first; it is then final.
+            seen: Whether a waiter gets the body if it is the one that counts; it is then final.
 
         Raises:
             StoreError: If it could not be kept: it must not be acknowledged.
