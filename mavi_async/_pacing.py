@@ -30,7 +30,7 @@ __all__ = [
 _LONGEST_PAUSE: Final = 32.0
 _MOST_DOUBLINGS: Final = 64
 _WIDENING: Final = 0.03
-_NARROWING: Final = 0.995
+_NARROWING: Final = 0.99
 
 
 @attrs.frozen
@@ -99,7 +99,8 @@ def refuse(pace: Pace, interval: float, now: float, *, certain: bool = True) -> 
     """Note that a request was over the limit.
 
     The first time the gap widens a little. Rejections in a row mean that the rate itself is
-    wrong, or shared with somebody unknown: the gap doubles and everybody pauses.
+    wrong, or shared with somebody unknown: the gap widens fourfold each time
+    and everybody pauses.
 
     Args:
         pace: The schedule.
@@ -110,12 +111,12 @@ def refuse(pace: Pace, interval: float, now: float, *, certain: bool = True) -> 
     widened = max(2 * pace.extra, _WIDENING * interval)
     if not certain:
         return attrs.evolve(pace, extra=max(pace.extra, min(widened, interval)))
-    refusals = pace.refusals + 1
-    if refusals == 1:
-        return attrs.evolve(pace, extra=_bounded(widened), refusals=refusals)
-    pause = _bounded(interval * 2 ** min(refusals - 1, _MOST_DOUBLINGS))
-    extra = _bounded(max(widened, interval))
-    return _not_before(attrs.evolve(pace, extra=extra, refusals=refusals), now + pause)
+    in_a_row = min(pace.refusals, _MOST_DOUBLINGS)
+    extra = _bounded(max(widened, _WIDENING * interval * 4.0**in_a_row))
+    wider = attrs.evolve(pace, extra=extra, refusals=pace.refusals + 1)
+    if in_a_row == 0:
+        return wider
+    return _not_before(wider, now + _bounded(interval * 2.0**in_a_row))
 
 
 def _not_before(pace: Pace, moment: float) -> Pace:
