@@ -1,5 +1,6 @@
 """The emulator as its users hold it."""
 
+import contextlib
 import os
 import socket
 from collections.abc import Iterable, Mapping
@@ -216,13 +217,11 @@ class Emulator:
             tries=settings.callback_tries,
             patience=max(0.5, 2 / settings.requests_per_second),
         )
-        api = SpeakerApi(settings, replay, self._ledger, self._plan, courier)
-        control = Control(api, self._ledger, self._plan, courier)
-        server = LoopbackServer(
-            build_app(api, control), on_serving=lambda: serves(server.request_stop)
-        )
-        try:
-            with listener:
+        with listener:
+            async with contextlib.aclosing(courier):
+                api = SpeakerApi(settings, replay, self._ledger, self._plan, courier)
+                control = Control(api, self._ledger, self._plan, courier)
+                server = LoopbackServer(
+                    build_app(api, control), on_serving=lambda: serves(server.request_stop)
+                )
                 await server.serve([listener])
-        finally:
-            await courier.aclose()

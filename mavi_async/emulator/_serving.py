@@ -9,7 +9,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from typing import TypeAlias
 
 import uvicorn
@@ -59,8 +59,9 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # chosen at
 class LoopbackServer(uvicorn.Server):
     """A uvicorn server that logs nothing, leaves signals alone and stops when told.
 
-    uvicorn's own `serve` announces itself in the log and polls ten times a second whether to
-    stop. Run ``await server.serve(sockets=[listener])`` in a task; `request_stop` ends it.
+    uvicorn's own `serve` announces itself in the log, takes the process's signal handlers and
+    polls ten times a second whether to stop: this one does without it. Run
+    ``await server.serve(sockets=[listener])`` in a task; `request_stop` ends it.
 
     Args:
         app: What to serve.
@@ -90,11 +91,6 @@ class LoopbackServer(uvicorn.Server):
         self._grace = grace
         self._on_serving = on_serving
         self._stop = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave the signal handlers to the program that this server is a guest of."""
-        yield
 
     def request_stop(self) -> None:
         """Make `serve` return soon; call it in the server's own loop."""

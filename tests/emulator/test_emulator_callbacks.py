@@ -22,6 +22,7 @@ class Receiver(ThreadingHTTPServer):
     """A webhook that keeps what it is sent; it answers with each of `statuses`, then with 200."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -64,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", "0")
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Keep quiet."""
 
 
@@ -187,13 +188,28 @@ def test_the_webhook_is_looked_up_at_each_try(emulator: Emulator, receiver: Rece
     assert len(receiver.wait_for(2)) == 2
 
 
-def test_early(emulator: Emulator, receiver: Receiver) -> None:
-    """The callback is accepted before the submit is answered."""
-    emulator.inject(Fault("early"))
-    task_id = submit(emulator)
+def test_early(receiver: Receiver) -> None:
+    """The callback is accepted before the submit is answered, whatever the usual delay."""
+    with Emulator(webhook_url=receiver.url, callback_delay=3600) as emulator:
+        emulator.inject(Fault("early"))
+        task_id = submit(emulator)
 
-    assert [json.loads(body)["task_id"] for body in receiver.bodies] == [task_id]
-    assert emulator.state()["jobs"] == jobs_of(emulator, ["delivered"])
+        assert [json.loads(body)["task_id"] for body in receiver.bodies] == [task_id]
+        assert emulator.state()["jobs"] == jobs_of(emulator, ["delivered"])
+
+
+def test_reset_gives_up_callbacks(emulator: Emulator, receiver: Receiver) -> None:
+    """What was held before does not come out after."""
+    emulator.inject(Fault("reorder", seconds=3600))
+    submit(emulator)
+    jobs_of(emulator, ["held"])
+    httpx.post(f"{emulator.control_url}/reset")
+    tasks: list[str] = []
+    for count in range(1, 4):
+        tasks.append(submit(emulator))
+        jobs_of(emulator, ["delivered"] * count)
+
+    assert receiver.task_ids(3) == tasks
 
 
 def test_delay(receiver: Receiver) -> None:

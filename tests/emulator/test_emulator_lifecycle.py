@@ -13,6 +13,7 @@ import anyio.abc
 import httpx
 import pytest
 import sniffio
+from starlette.types import Receive, Scope, Send
 
 from mavi_async._errors import ConfigurationError, TaskStateError
 from mavi_async.emulator import Emulator, Fault
@@ -53,9 +54,9 @@ async def go_round() -> None:
                 headers={"Authorization": emulator.api_key},
             )
         group.cancel_scope.cancel()
+        task_id = response.json()["data"]["task_id"]
 
-    assert len(received) == 1
-    assert response.json()["data"]["task_id"].encode() in received[0]
+        assert [task_id.encode() in request for request in received] == [True]
 
 
 @pytest.mark.asyncio
@@ -248,10 +249,9 @@ class SlowApp:
         self.entered = asyncio.Event()
         self.allowed = asyncio.Event()
 
-    async def __call__(self, _scope: object, _receive: object, send: object) -> None:
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         self.entered.set()
         await self.allowed.wait()
-        assert callable(send)
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
