@@ -1,0 +1,64 @@
+"""Results on standard output: drawn for people, or JSON lines for programs."""
+
+import json
+import sys
+
+import attrs
+from rich.text import Text
+
+from mavi_async._diarization import Diarization
+from mavi_async._errors import MaviError
+from mavi_async.cli._text import make_console
+from mavi_async.cli._timeline import Timeline
+
+__all__ = ["JsonResults", "TextResults"]
+
+
+class TextResults:
+    """Draws each result; errors are left to whoever shows the progress."""
+
+    def __init__(self) -> None:
+        self._console = make_console(sys.stdout)
+
+    def succeeded(self, asset_id: str, diarization: Diarization) -> None:
+        """Draw a result."""
+        self._console.print(Timeline(asset_id, diarization))
+        self._console.print(Text())
+
+    def failed(self, asset_id: str, error: MaviError) -> None:
+        """Print nothing: standard output is for results."""
+
+
+class JsonResults:
+    """Writes one JSON object a line for each recording, failed or not."""
+
+    def succeeded(self, asset_id: str, diarization: Diarization) -> None:
+        """Write a result."""
+        self._write(
+            {
+                "asset_id": asset_id,
+                "task_id": diarization.task_id,
+                "ok": True,
+                "duration": diarization.duration,
+                "model": diarization.model,
+                "talk_time": dict(diarization.chart()),
+                "segments": [attrs.asdict(segment) for segment in diarization.segments],
+            }
+        )
+
+    def failed(self, asset_id: str, error: MaviError) -> None:
+        """Write an error."""
+        self._write(
+            {
+                "asset_id": asset_id,
+                "task_id": getattr(error, "task_id", None),
+                "ok": False,
+                "error": type(error).__name__,
+                "message": str(error),
+            }
+        )
+
+    def _write(self, document: dict[str, object]) -> None:
+        # ASCII only, so that no name can steer the terminal it may end up in.
+        sys.stdout.write(json.dumps(document, ensure_ascii=True) + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,229 @@
+"""A result drawn in characters: a lane per speaker, over a time axis.
+
+A character is two halves wide, so that a lane of 70 characters tells 140 moments apart.
+"""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Final
+
+import attrs
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from mavi_async._diarization import Diarization
+from mavi_async._segments import SpeakerSegment
+from mavi_async.cli._text import clock_text, safe_text
+
+__all__ = ["Timeline", "draw", "overlap_seconds", "speaker_styles"]
+
+_PALETTE: Final = (
+    "dodger_blue1",
+    "orange1",
+    "spring_green3",
+    "orchid",
+    "gold1",
+    "turquoise2",
+    "salmon1",
+    "slate_blue1",
+    "chartreuse3",
+    "hot_pink",
+)
+_MOST_LANES: Final = 24
+_NARROWEST: Final = 40
+_LONGEST_LABEL: Final = 24
+_STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 36000)
+
+
+@attrs.frozen
+class _Glyphs:
+    """Characters for the halves of a cell in which somebody speaks."""
+
+    left: str
+    right: str
+    both: str
+    shared: str
+    silence: str
+    tick: str
+
+
+_BLOCKS: Final = _Glyphs("▌", "▐", "█", "▓", "╌", "╵")
+_ASCII: Final = _Glyphs("#", "#", "#", "%", "-", "|")
+
+
+@attrs.frozen
+class Timeline:
+    """A result that rich draws in whatever width there is.
+
+    Attributes:
+        name: What was submitted.
+        diarization: The result.
+    """
+
+    name: str
+    diarization: Diarization
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it."""
+        yield from draw(
+            self.diarization, self.name, width=options.max_width, ascii_only=options.ascii_only
+        )
+
+
+def draw(
+    diarization: Diarization, name: str, *, width: int, ascii_only: bool = False
+) -> list[Text]:
+    """Draw a result as lines.
+
+    Args:
+        diarization: The result.
+        name: What was submitted.
+        width: Columns; less than 40 are taken for 40.
+        ascii_only: Whether to do without block characters.
+
+    Returns:
+        A heading, a lane for each of the 24 who talk most, in order of first speech, and the
+        axis. Where somebody else speaks as well, a lane is hatched.
+    """
+    width = max(width, _NARROWEST)
+    talk = dict(diarization.chart())
+    shown = set(list(talk)[:_MOST_LANES])
+    speakers = [speaker for speaker in diarization.speakers if speaker in shown]
+    glyphs = _ASCII if ascii_only else _BLOCKS
+    lines = [_heading(diarization, name, width, glyphs.shared)]
+    if not speakers:
+        return [*lines, Text("  nobody speaks in it", style="dim")]
+    label_width = _label_width(speakers, width)
+    canvas = _Canvas.over(diarization, columns=width - label_width - 17)
+    shared = canvas.halves(overlaps(diarization.segments))
+    styles = speaker_styles(speakers)
+    for speaker in speakers:
+        own = [segment for segment in diarization.segments if segment.speaker == speaker]
+        lit = canvas.halves((segment.start, segment.end) for segment in own)
+        line = Text("  ", no_wrap=True, overflow="crop")
+        line.append(set_cell_size(safe_text(speaker, longest=200), label_width), styles[speaker])
+        line.append(" ")
+        line.append_text(canvas.lane(lit, shared & lit, glyphs, styles[speaker]))
+        share = talk[speaker] / canvas.seconds
+        line.append(f" {clock_text(talk[speaker]):>7} {share:>4.0%}")
+        lines.append(line)
+    if len(talk) > len(speakers):
+        lines.append(Text(f"  and {len(talk) - len(speakers)} more who speak less", style="dim"))
+    indent = " " * (label_width + 3)
+    return [*lines, Text(indent + canvas.axis(glyphs.tick), style="dim", no_wrap=True)]
+
+
+def speaker_styles(speakers: Iterable[str]) -> dict[str, str]:
+    """Give each speaker a colour that depends on the label, so that it is the same everywhere.
+
+    Labels with the same number would share one: the later takes the next that is free.
+    """
+    styles: dict[str, str] = {}
+    for speaker in speakers:
+        digits = speaker[len(speaker.rstrip("0123456789")) :]
+        wanted = int(digits[-6:]) if digits.isascii() and digits else zlib.crc32(_raw(speaker))
+        free = [colour for colour in _turned(wanted) if colour not in styles.values()]
+        styles[speaker] = (free or _turned(wanted))[0]
+    return styles
+
+
+def overlaps(segments: Iterable[SpeakerSegment]) -> list[tuple[float, float]]:
+    """Return the stretches of time in which at least two speakers speak, in order."""
+    changes = sorted(
+        change
+        for segment in segments
+        for change in ((segment.start, 1, segment.speaker), (segment.end, -1, segment.speaker))
+    )
+    speaking: dict[str, int] = {}
+    stretches: list[tuple[float, float]] = []
+    for (moment, step, speaker), (following, _, _) in pairwise(changes):
+        speaking[speaker] = speaking.get(speaker, 0) + step
+        if not speaking[speaker]:
+            del speaking[speaker]
+        if len(speaking) > 1 and following > moment:
+            stretches.append((moment, following))
+    return stretches
+
+
+def overlap_seconds(segments: Iterable[SpeakerSegment]) -> float:
+    """Return for how long at least two speakers speak."""
+    return sum(end - start for start, end in overlaps(segments))
+
+
+@attrs.frozen
+class _Canvas:
+    """A stretch of time laid out over columns."""
+
+    seconds: float
+    columns: int
+
+    @classmethod
+    def over(cls, diarization: Diarization, *, columns: int) -> "_Canvas":
+        last = max(segment.end for segment in diarization.segments)
+        return cls(max(diarization.duration, last, 1e-3), columns)
+
+    def halves(self, stretches: Iterable[tuple[float, float]]) -> set[int]:
+        """Return the half columns that stretches of time cover; the shortest cover one."""
+        most = 2 * self.columns
+        covered: set[int] = set()
+        for start, end in stretches:
+            first = min(max(0, round(start / self.seconds * most)), most - 1)
+            after = max(first + 1, round(end / self.seconds * most))
+            covered.update(range(first, min(after, most)))
+        return covered
+
+    def lane(self, lit: set[int], shared: set[int], glyphs: _Glyphs, style: str) -> Text:
+        """Draw one speaker's halves."""
+        lane = Text()
+        for column in range(self.columns):
+            left, right = 2 * column in lit, 2 * column + 1 in lit
+            if not (left or right):
+                lane.append(glyphs.silence, "dim bright_black")
+            elif {2 * column, 2 * column + 1} & shared:
+                lane.append(glyphs.shared, style)
+            else:
+                lane.append(
+                    glyphs.both if left and right else (glyphs.right, glyphs.left)[left], style
+                )
+        return lane
+
+    def axis(self, tick: str) -> str:
+        """Draw ticks at round times, as many as there is room for."""
+        room = max(1, self.columns // 12)
+        step = next((step for step in _STEPS if self.seconds / step <= room), self.seconds / room)
+        axis = ""
+        for number in range(room + 1):
+            column = int(number * step / self.seconds * self.columns)
+            mark = tick + clock_text(number * step)
+            if column + len(mark) <= self.columns:
+                axis = axis.ljust(column) + mark
+        return axis
+
+
+def _heading(diarization: Diarization, name: str, width: int, shared: str) -> Text:
+    number = diarization.num_speakers
+    facts = f"{clock_text(diarization.duration)}, {number} speaker{'s' * (number != 1)}"
+    overlap = overlap_seconds(diarization.segments)
+    if overlap:
+        facts += f", {overlap:.1f} s of overlap {shared}"
+    title = safe_text(name)
+    room = width - len(facts) - 2
+    if cell_len(title) > room:
+        title = set_cell_size(title, room)
+    return Text.assemble((title, "bold"), "  ", (facts, "dim"), no_wrap=True, overflow="crop")
+
+
+def _label_width(speakers: Sequence[str], width: int) -> int:
+    widest = max(cell_len(safe_text(speaker, longest=200)) for speaker in speakers)
+    return min(widest, _LONGEST_LABEL, width // 4)
+
+
+def _turned(start: int) -> tuple[str, ...]:
+    start %= len(_PALETTE)
+    return _PALETTE[start:] + _PALETTE[:start]
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
