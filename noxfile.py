@@ -24,6 +24,7 @@ CORE_LAYERS = ",".join(
         "_records.py",
         "_registry.py",
         "_retry.py",
+        "_structure.py",
         "_wire.py",
         "formats/*",
     ]

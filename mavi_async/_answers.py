@@ -23,7 +23,8 @@ from mavi_async._errors import (
     WebhookNotConfigured,
 )
 from mavi_async._json import InvalidJSON
-from mavi_async._wire import Envelope, Malformed, read_envelope
+from mavi_async._structure import Malformed
+from mavi_async._wire import Envelope, read_envelope
 
 __all__ = ["Attempt", "Endpoint", "Failure", "Outcome", "Reply", "classify", "error_for"]
 

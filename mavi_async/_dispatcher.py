@@ -15,9 +15,10 @@ from mavi_async._json import InvalidJSON
 from mavi_async._loop import Home, call_in
 from mavi_async._records import Delivery, Put, Verdict
 from mavi_async._registry import TRANSITIONS, Event, State
+from mavi_async._structure import Malformed
 from mavi_async._task import LARGE_BODY, Outcome, SpeakerTask
 from mavi_async._unmatched import UnmatchedDesk, UnmatchedHook
-from mavi_async._wire import Malformed, body_bytes, read_task_id
+from mavi_async._wire import body_bytes, read_task_id
 from mavi_async.stores import MemoryStore, TaskStore
 
 __all__ = ["Dispatcher"]

@@ -20,8 +20,9 @@ from mavi_async._background import Background, JobCancelled
 from mavi_async._gate import Gate, Turn
 from mavi_async._records import Intent, IntentState
 from mavi_async._retry import RetryPolicy, next_try
+from mavi_async._structure import Malformed
 from mavi_async._transport import Transport
-from mavi_async._wire import Envelope, Malformed, request_body
+from mavi_async._wire import Envelope, request_body
 from mavi_async.stores import TaskStore
 
 __all__ = ["Submitter"]

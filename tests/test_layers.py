@@ -18,6 +18,7 @@ LAYERS = (
         "_records",
         "_registry",
         "_retry",
+        "_structure",
         "_wire",
         "formats",
     },
