@@ -24,7 +24,7 @@ from mavi_async.emulator._conversation import Conversation, invent_conversation
 from mavi_async.emulator._faults import Fault, FaultPlan
 from mavi_async.emulator._jobs import Ledger
 from mavi_async.emulator._limiter import Limiter, make_limiter
-from mavi_async.emulator._parcels import pack
+from mavi_async.emulator._parcels import Parcel, pack
 from mavi_async.emulator._requests import Refused, read_json, to_response
 from mavi_async.emulator._settings import Settings
 
@@ -122,8 +122,11 @@ class SpeakerApi:
     async def _open_job(self, asset_id: str) -> Answer:
         job = self._ledger.open_job(asset_id, self._plan.take_callback(asset_id))
         dialect = self._settings.envelope
-        batches = pack(dialect, job.task_id, self._conversation(asset_id), job.faults)
-        carried = self._courier.dispatch(job, batches)
+
+        def pack_callbacks() -> list[list[Parcel]]:
+            return pack(dialect, job.task_id, self._conversation(asset_id), job.faults)
+
+        carried = self._courier.dispatch(job, pack_callbacks)
         if "early" in job.faults:
             await asyncio.wait([carried])
         return success_answer(dialect, {"task_id": job.task_id})

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
+from typing import TypeAlias
 
 import httpx
 
@@ -11,6 +13,8 @@ from mavi_async.emulator._jobs import Attempt, Job, Ledger
 from mavi_async.emulator._parcels import Parcel
 
 __all__ = ["Courier"]
+
+Pack: TypeAlias = Callable[[], list[list[Parcel]]]
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +52,15 @@ class Courier:
             ),
         )
 
-    def dispatch(self, job: Job, batches: list[list[Parcel]]) -> asyncio.Task[None]:
-        """Start to carry a job's callbacks, batch after batch."""
-        task = asyncio.create_task(self._carry(job, batches))
+    def dispatch(self, job: Job, pack: Pack) -> asyncio.Task[None]:
+        """Start to carry a job's callbacks, batch after batch.
+
+        Args:
+            job: Whose callbacks.
+            pack: Makes the batches, called when they are due: the work would delay the answer to
+                the submit.
+        """
+        task = asyncio.create_task(self._carry(job, pack))
         self._tasks.add(task)
         task.add_done_callback(self._finished)
         return task
@@ -72,9 +82,10 @@ class Courier:
         await self.cancel()
         await self._transport.aclose()
 
-    async def _carry(self, job: Job, batches: list[list[Parcel]]) -> None:
+    async def _carry(self, job: Job, pack: Pack) -> None:
         if "early" not in job.faults:
             await self._wait_until_due(job)
+        batches = pack()
         job.status = "delivering" if batches else "dropped"
         accepted = [
             all(await asyncio.gather(*(self._deliver(job, parcel) for parcel in batch)))

@@ -302,7 +302,7 @@ async def test_a_bug_in_carrying_is_logged(caplog: pytest.LogCaptureFixture) -> 
     ledger = Ledger("http://[::1")
     job = ledger.open_job("re_1", {})
     courier = Courier(ledger, delay=0, tries=1, patience=1)
-    task = courier.dispatch(job, [[Parcel("result", b"{}")]])
+    task = courier.dispatch(job, lambda: [[Parcel("result", b"{}")]])
     await asyncio.wait([task])
     await courier.aclose()
 
