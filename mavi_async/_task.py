@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
+import anyio
 import anyio.to_thread
 import attrs
 
@@ -115,6 +116,7 @@ class SpeakerTask:
     _outcome: Outcome | None = None
     _waiters: list[Waiter] | None = None
     _callbacks: list[DoneCallback] | None = None
+    _decoding: anyio.Lock | None = None
 
     @property
     def submitted_at(self) -> datetime | None:
@@ -148,7 +150,7 @@ class SpeakerTask:
         if self._body is None:
             await self._wait_for_body(timeout)
         if self._outcome is None and self._body is not None and len(self._body) > LARGE_BODY:
-            await anyio.to_thread.run_sync(self._decoded)
+            await self._decode_in_thread()
         return self._decoded().result()
 
     def done(self) -> bool:
@@ -177,13 +179,16 @@ class SpeakerTask:
         """Call a function with the task once it is done, or now if it is.
 
         It is called in the event loop, before the waiters resume. What it raises is logged.
+
+        Raises:
+            TaskStateError: Outside of an event loop, or in another one than before.
         """
         if self.done():
             self._call(function)
             return
+        self._inbox.look_soon(self)
         self._callbacks = [*(self._callbacks or ()), function]
         self._inbox.hold(self)
-        self._inbox.look_soon(self)
 
     def remove_done_callback(self, function: DoneCallback) -> int:
         """Remove a function from the callbacks and return how often it was there."""
@@ -236,6 +241,14 @@ class SpeakerTask:
             self.task_id,
         )
 
+    async def _decode_in_thread(self) -> None:
+        """Decode once, whoever else waits: all of them get the same object."""
+        if self._decoding is None:
+            self._decoding = anyio.Lock()
+        async with self._decoding:
+            if self._outcome is None:
+                await anyio.to_thread.run_sync(self._decoded)
+
     def _release_if_idle(self) -> None:
         if not self._waiters and not self._callbacks:
             self._inbox.release(self)
@@ -259,6 +272,7 @@ class SpeakerTask:
         elif self._outcome is None:
             state = "done"
         else:
-            state = repr(self._outcome.diarization or self._outcome.error)
+            outcome = self._outcome
+            state = repr(outcome.error if outcome.diarization is None else outcome.diarization)
         asset = f" asset_id={self.asset_id!r}" if self.asset_id else ""
         return f"<SpeakerTask {self.task_id}{asset} {state}>"
