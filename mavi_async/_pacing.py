@@ -9,13 +9,11 @@ schedule costs no time, spacing by arrival would. A rejection makes the gap wide
 a second one in a row pauses everybody.
 """
 
-from collections import deque
 from typing import Final
 
 import attrs
 
 __all__ = [
-    "DepartureLag",
     "Pace",
     "accept",
     "gap",
@@ -86,7 +84,7 @@ def give_back(pace: Pace, at: float) -> Pace:
 
 
 def leave(pace: Pace, interval: float, left_at: float) -> Pace:
-    """Note when the request of a slot left."""
+    """Note when the request of a slot left; what the margin covers does not count as late."""
     return _not_before(pace, left_at + gap(pace, interval))
 
 
@@ -98,9 +96,8 @@ def accept(pace: Pace) -> Pace:
 def refuse(pace: Pace, interval: float, now: float, *, certain: bool = True) -> Pace:
     """Note that a request was over the limit.
 
-    The first time the gap widens a little. Rejections in a row mean that the rate itself is
-    wrong, or shared with somebody unknown: the gap widens fourfold each time
-    and everybody pauses.
+    Each time the gap widens a little. Rejections in a row mean that the rate itself is wrong,
+    or shared with somebody unknown: it then widens fourfold each time, and everybody pauses.
 
     Args:
         pace: The schedule.
@@ -108,12 +105,12 @@ def refuse(pace: Pace, interval: float, now: float, *, certain: bool = True) -> 
         now: The present.
         certain: False where the answer may mean something else than the limit.
     """
-    widened = max(2 * pace.extra, _WIDENING * interval)
     if not certain:
-        return attrs.evolve(pace, extra=max(pace.extra, min(widened, interval)))
+        widened = min(pace.extra + _WIDENING * interval, interval)
+        return attrs.evolve(pace, extra=max(pace.extra, widened))
     in_a_row = min(pace.refusals, _MOST_DOUBLINGS)
-    extra = _bounded(max(widened, _WIDENING * interval * 4.0**in_a_row))
-    wider = attrs.evolve(pace, extra=extra, refusals=pace.refusals + 1)
+    widened = pace.extra + _WIDENING * interval * 4.0**in_a_row
+    wider = attrs.evolve(pace, extra=_bounded(widened), refusals=pace.refusals + 1)
     if in_a_row == 0:
         return wider
     return _not_before(wider, now + _bounded(interval * 2.0**in_a_row))
@@ -127,22 +124,3 @@ def _not_before(pace: Pace, moment: float) -> Pace:
 
 def _bounded(seconds: float) -> float:
     return min(seconds, _LONGEST_PAUSE)
-
-
-class DepartureLag:
-    """How long requests take to leave once their slot has begun.
-
-    The part that they all have in common cancels out between one departure and the next; only
-    what a request took longer than that moves the schedule.
-    """
-
-    _LARGEST_COMMON: Final = 0.002
-
-    def __init__(self) -> None:
-        self._recent: deque[float] = deque(maxlen=16)
-
-    def excess(self, lag: float) -> float:
-        """Add an observation, and return by how much it is longer than usual."""
-        usual = min(self._recent) if len(self._recent) == self._recent.maxlen else 0.0
-        self._recent.append(lag)
-        return max(0.0, lag - min(usual, self._LARGEST_COMMON))

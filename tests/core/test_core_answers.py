@@ -171,10 +171,7 @@ def test_each_final_attempt_has_one_error(attempt: Attempt, kind: type[ApiError]
 
 @given(st.integers(0, 999), st.binary(max_size=60) | st.sampled_from([ACCEPTED, SPRING, HTML]))
 def test_only_a_success_is_ever_accepted(status: int, body: bytes) -> None:
-    """Any status with any body has an outcome and an error; unsure ones are never retried as safe.
-
-    Above 499, below 300 without a yes or no, a job may exist.
-    """
+    """Any status with any body has an outcome and an error; at an odd status a job may exist."""
     attempt = Reply(status, body)
     outcome = classify(attempt)
 

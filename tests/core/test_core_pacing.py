@@ -1,0 +1,317 @@
+"""The arithmetic of the schedule, on a clock that the tests hold."""
+
+from itertools import pairwise
+from typing import Literal
+
+import attrs
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mavi_async._pacing import (
+    DepartureLag,
+    Pace,
+    accept,
+    gap,
+    give_back,
+    is_ack_clocked,
+    leave,
+    margin,
+    refuse,
+    reserve,
+)
+
+INTERVALS = [60.0, 1.0, 0.05]
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        (1.0, 0.020),
+        (1 / 20, 0.00025),
+        (0.5, 0.005),
+        (0.25, 0.00125),
+        (0.2, 0.001),
+        (2.0, 0.020),
+        (60.0, 0.020),
+        (0.001, 0.000005),
+    ],
+)
+def test_the_margin_is_what_a_rate_can_afford(interval: float, expected: float) -> None:
+    """Two percent of a slow rate, at most 20 ms; half a percent of a fast one."""
+    assert expected == pytest.approx(margin(interval))
+
+
+def test_the_first_slot_begins_now() -> None:
+    """An idle schedule keeps nobody waiting, and saves nothing up."""
+    pace, first = reserve(Pace(), 1.0, 100.0)
+    pace, second = reserve(pace, 1.0, 200.0)
+
+    assert (100.0, 200.0) == (first, second)
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_a_queue_is_spaced_by_the_gap(interval: float) -> None:
+    """Requests that leave on time cost nothing beyond it, however many they are."""
+    pace, slots = Pace(), []
+    for _ in range(100):
+        pace, at = reserve(pace, interval, 5.0)
+        pace = leave(pace, interval, at)
+        slots.append(at)
+
+    assert interval + margin(interval) == gap(pace, interval)
+    assert [5.0 + number * gap(pace, interval) for number in range(100)] == pytest.approx(slots)
+
+
+def test_the_last_slot_is_available_again() -> None:
+    """Once it is given back, and as if it had never been given out."""
+    before, _ = reserve(Pace(), 1.0, 0.0)
+    pace, at = reserve(before, 1.0, 0.0)
+
+    pace = give_back(pace, at)
+
+    assert at == reserve(pace, 1.0, 0.0)[1] == reserve(before, 1.0, 0.0)[1]
+
+
+def test_an_earlier_slot_is_lost() -> None:
+    """The one after it has been promised already."""
+    pace, first = reserve(Pace(), 1.0, 0.0)
+    pace, _ = reserve(pace, 1.0, 0.0)
+
+    assert pace is give_back(pace, first)
+
+
+def test_a_slot_is_given_back_once() -> None:
+    """A second time it may be somebody else's."""
+    pace, at = reserve(Pace(), 1.0, 0.0)
+    pace = give_back(pace, at)
+
+    assert pace is give_back(pace, at)
+
+
+def test_a_late_departure_moves_the_schedule() -> None:
+    """The next request keeps its distance from the one that really left."""
+    pace, at = reserve(Pace(), 1.0, 0.0)
+
+    pace = leave(pace, 1.0, at + 0.3)
+
+    assert at + 0.3 + 1.02 == reserve(pace, 1.0, 0.0)[1]
+
+
+def test_giving_back_does_not_undo_a_late_departure() -> None:
+    """Who takes the slot over keeps the distance from a request that left late meanwhile."""
+    pace, first = reserve(Pace(), 1.0, 0.0)
+    pace, second = reserve(pace, 1.0, 0.0)
+    pace = give_back(leave(pace, 1.0, first + 0.9), second)
+
+    assert first + 0.9 + 1.02 == reserve(pace, 1.0, 1.0)[1]
+
+
+def test_giving_back_does_not_end_a_pause() -> None:
+    """It is about everybody, so also about who comes next."""
+    pace, at = reserve(Pace(), 1.0, 0.0)
+    pace = give_back(refuse(refuse(pace, 1.0, 0.1), 1.0, 0.1), at)
+
+    assert reserve(pace, 1.0, 0.2)[1] == 2.1
+
+
+@pytest.mark.parametrize("certain", [True, False])
+def test_one_rejection_widens_the_gap_a_little(certain: bool) -> None:
+    """And pauses nobody."""
+    pace, _ = reserve(Pace(), 1.0, 0.0)
+
+    refused = refuse(pace, 1.0, 0.0, certain=certain)
+
+    assert gap(pace, 1.0) + 0.03 == pytest.approx(gap(refused, 1.0))
+    assert (pace.next_at, int(certain)) == (refused.next_at, refused.refusals)
+
+
+def test_rejections_in_a_row_pause_everybody() -> None:
+    """Twice as long each time, and the gap grows fourfold, both to half a minute."""
+    pace, pauses, gaps = Pace(), [], []
+    for _ in range(8):
+        pace = refuse(pace, 1.0, 100.0)
+        pauses.append(pace.next_at - 100.0)
+        gaps.append(pace.extra)
+
+    assert [float("-inf"), 2.0, 4.0, 8.0, 16.0, 32.0, 32.0, 32.0] == pauses
+    assert [0.03, 0.12, 0.48, 1.92, 7.68, 30.72, 32.0, 32.0] == gaps
+
+
+def test_an_acceptance_ends_the_row() -> None:
+    """The next rejection is a first one again."""
+    pace = accept(refuse(Pace(), 1.0, 0.0))
+
+    assert (0, float("-inf")) == (pace.refusals, refuse(pace, 1.0, 0.0).next_at)
+
+
+@pytest.mark.parametrize("interval", [*INTERVALS, 1e-300, 1e300])
+def test_thousands_of_rejections_in_a_row_stay_finite(interval: float) -> None:
+    """A suspended key answers so all night."""
+    pace = Pace()
+    for _ in range(3_000):
+        pace = refuse(pace, interval, 0.0)
+
+    assert pace.next_at <= 32.0
+    assert pace.extra <= 32.0
+    assert pace.refusals == 3_000
+
+
+def test_an_uncertain_rejection_widens_to_twice_the_interval() -> None:
+    """And never narrows what certain ones have widened."""
+    pace = Pace()
+    for _ in range(10):
+        pace = refuse(pace, 1.0, 0.0, certain=False)
+
+    assert (1.0, 0, float("-inf")) == (pace.extra, pace.refusals, pace.next_at)
+    assert refuse(Pace(extra=8.0), 1.0, 0.0, certain=False).extra == 8.0
+
+
+def test_what_rejections_add_wears_off() -> None:
+    """A request waits for the answer before it until the gap is nearly what it was."""
+    pace, accepted = refuse(Pace(), 1.0, 0.0), 0
+    while is_ack_clocked(pace, 1.0):
+        pace, accepted = accept(pace), accepted + 1
+
+    assert accepted == 339
+    assert gap(pace, 1.0) == pytest.approx(1.021, abs=1e-5)
+    assert not is_ack_clocked(Pace(), 1.0)
+
+
+def test_the_lag_that_all_have_in_common_cancels_out() -> None:
+    """Once it is known from sixteen departures; until then a request's whole lag counts."""
+    lag = DepartureLag()
+
+    assert [0.001] * 16 == [lag.excess(0.001) for _ in range(16)]
+    assert [0.0, 0.004, 0.0, 0.0] == [
+        pytest.approx(lag.excess(each)) for each in (0.001, 0.005, 0.001, 0.0005)
+    ]
+    assert lag.excess(0.0025) == pytest.approx(0.002)
+
+
+def test_a_lag_that_all_have_in_common_is_believed_to_two_milliseconds() -> None:
+    """More than that is no constant of the way, but a loop that is busy."""
+    lag = DepartureLag()
+    for _ in range(16):
+        lag.excess(0.5)
+
+    assert lag.excess(0.5) == pytest.approx(0.498)
+
+
+def test_only_the_recent_lags_count() -> None:
+    """A way that becomes longer is known again after sixteen departures."""
+    lag = DepartureLag()
+    for each in (0.0, *[0.001] * 15):
+        lag.excess(each)
+
+    assert [0.001, 0.0] == [pytest.approx(lag.excess(0.001)) for _ in range(2)]
+
+
+@attrs.define
+class World:
+    """Requests of many gates on one schedule, and what each was promised."""
+
+    interval: float
+    pace: Pace = attrs.field(factory=Pace)
+    now: float = 1_000.0
+    reserved: list[float] = attrs.field(factory=list)
+    used: list[float] = attrs.field(factory=list)
+    closed_until: float = float("-inf")
+    refusals: int = 0
+
+    def do(self, verb: str, amount: float) -> None:
+        """Let one thing happen, and check what it must keep."""
+        getattr(self, verb)(amount)
+        assert self.pace.extra <= max(32.0, self.interval)
+        assert gap(self.pace, self.interval) > self.interval
+
+    def wait(self, amount: float) -> None:
+        """Time passes: up to some intervals, seldom in whole ones."""
+        self.now += amount * 4 * self.interval
+
+    def reserve(self, amount: float) -> None:
+        """A head of a queue takes a slot, never in the past nor in a time that is closed."""
+        self.pace, at = reserve(self.pace, self.interval, self.now)
+        assert at >= max(self.now, self.closed_until)
+        self.reserved.append(at)
+
+    def leave(self, amount: float) -> None:
+        """One of the requests leaves, late; those that reserve from now on keep the distance."""
+        if self.reserved:
+            slot = self.reserved.pop(int(amount * 7) % len(self.reserved))
+            left_at = max(slot, self.now) + amount * self.interval * (amount > 0.5)
+            self.used.append(slot)
+            self.now = max(self.now, left_at)
+            self.pace = leave(self.pace, self.interval, left_at)
+            self.closed_until = max(self.closed_until, left_at + self.interval)
+
+    def give_back(self, amount: float) -> None:
+        """One of those who wait goes away; the last one's slot is free for another."""
+        if self.reserved:
+            slot = self.reserved.pop(int(amount * 7) % len(self.reserved))
+            is_last = slot == self.pace.last_at
+            self.pace = give_back(self.pace, slot)
+            if is_last:
+                assert self.pace.next_at <= max(slot, self.closed_until + gap_of(self))
+
+    def accept(self, amount: float) -> None:
+        """A request was within the limit."""
+        before, self.refusals = self.pace, 0
+        self.pace = accept(before)
+        assert self.pace.extra <= before.extra
+
+    def refuse(self, amount: float) -> None:
+        """A request was over the limit: never does that narrow the gap."""
+        before, certain = self.pace, amount > 0.3
+        self.refusals += certain
+        self.pace = refuse(before, self.interval, self.now, certain=certain)
+        assert self.pace.extra >= before.extra
+        assert self.pace.next_at <= max(before.next_at, self.now + 32.0)
+        if certain and self.refusals > 1:
+            pause = min(32.0, self.interval * 2.0 ** (self.refusals - 1))
+            self.closed_until = max(self.closed_until, self.now + pause)
+
+
+def gap_of(world: World) -> float:
+    """What the schedule adds to an interval at most."""
+    return gap(world.pace, world.interval)
+
+
+Verb = Literal["wait", "reserve", "leave", "give_back", "accept", "refuse"]
+VERBS: list[Verb] = ["wait", "reserve", "reserve", "leave", "give_back", "accept", "refuse"]
+STORY = st.lists(st.tuples(st.sampled_from(VERBS), st.floats(0, 1)), max_size=60)
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+@given(story=STORY)
+@example(story=[("reserve", 0), ("reserve", 0), ("leave", 0.9), ("give_back", 0), ("reserve", 0)])
+@example(
+    story=[("reserve", 0), ("refuse", 1), ("refuse", 1), ("give_back", 0), ("reserve", 0)],
+)
+def test_no_two_releases_are_closer_than_the_interval(
+    interval: float, story: list[tuple[Verb, float]]
+) -> None:
+    """Whatever happens in whichever order, the slots in use keep their distance."""
+    world = World(interval)
+
+    for verb, amount in story:
+        world.do(verb, amount)
+        slots = sorted(world.used + world.reserved)
+        assert all(later - earlier >= interval for earlier, later in pairwise(slots))
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+@given(story=STORY)
+def test_the_wait_for_a_slot_is_bounded(
+    interval: float, story: list[tuple[Verb, float]]
+) -> None:
+    """A schedule that has come to rest gives the next slot within the longest gap and pause."""
+    world = World(interval)
+    for verb, amount in story:
+        world.do(verb, amount)
+    for slot in world.reserved:
+        world.now = max(world.now, slot)
+
+    _, at = reserve(world.pace, interval, world.now)
+
+    assert at - world.now <= 32.0 + 2 * max(32.0, interval) + margin(interval)
