@@ -48,7 +48,10 @@ def _complain(message: str) -> int:
 @app.command
 def demo(
     *,
-    rate: float = 2.0,
+    rate: Annotated[float, Parameter(validator=cyclopts.validators.Number(gte=0.1, lte=1000))] = 2,
+    callback_delay: Annotated[
+        float, Parameter(validator=cyclopts.validators.Number(gte=0, lte=60))
+    ] = 2,
     count: Annotated[int, Parameter(validator=cyclopts.validators.Number(gte=1, lte=1000))] = 6,
     replay: Path | None = None,
     save_svg: Path | None = None,
@@ -59,13 +62,14 @@ def demo(
 
     Args:
         rate: Requests per second that the emulated account is allowed.
+        callback_delay: Seconds from a submit to its callback.
         count: How many recordings.
         replay: A folder of RTTM files to use as recordings instead of invented ones.
         save_svg: A file to save a picture of the output to.
     """
     from mavi_async.cli._demo import DemoOptions, run_demo
 
-    return run_demo(DemoOptions(rate, count, replay, save_svg))
+    return run_demo(DemoOptions(rate, callback_delay, count, replay, save_svg))
 
 
 @app.command

@@ -17,7 +17,7 @@ from mavi_async._dispatcher import Dispatcher
 from mavi_async._errors import MaviError
 from mavi_async.cli._board import Board, Plan, Stage, WatchedStore
 from mavi_async.cli._jobs import run_jobs
-from mavi_async.cli._picture import save_svg
+from mavi_async.cli._picture import check_folder, save_svg
 from mavi_async.cli._progress import Progress, board_table
 from mavi_async.cli._receiver import callback_path, listen, new_token, receiving
 from mavi_async.cli._text import make_console
@@ -35,7 +35,6 @@ _RECORDINGS: Final = (
     "re_doctor_visit",
     "re_lecture",
 )
-_CALLBACK_DELAY: Final = 2.0
 _PATIENCE: Final = 60.0
 _FAULT_KINDS: Final[Mapping[Plan, FaultKind]] = {
     "late": "delay",
@@ -55,12 +54,14 @@ class DemoOptions:
 
     Attributes:
         rate: Requests per second that the emulated account is allowed.
+        callback_delay: Seconds from a submit to its callback.
         count: How many recordings.
         replay: A folder of RTTM files to use instead of invented conversations.
         svg: Where to save a picture of what is shown.
     """
 
     rate: float
+    callback_delay: float
     count: int
     replay: Path | None
     svg: Path | None
@@ -72,9 +73,9 @@ def run_demo(options: DemoOptions) -> int:
     Raises:
         ConfigurationError: If an option cannot be used.
     """
-    emulator = Emulator(
-        options.rate, replay=options.replay, callback_delay=_CALLBACK_DELAY, callback_tries=3
-    )
+    if options.svg is not None:
+        check_folder(options.svg)
+    emulator = Emulator(options.rate, replay=options.replay, callback_delay=options.callback_delay)
     with emulator:
         demo = _Demo(options, emulator, make_console(sys.stdout))
         asyncio.run(demo.run())
@@ -155,19 +156,20 @@ class _Demo:
         )
 
     def _introduce(self) -> None:
-        plans = [row.plan for row in self.board.rows.values() if row.plan is not None]
+        plans: list[Plan] = [row.plan for row in self.board.rows.values() if row.plan is not None]
         odd = ", ".join(f"one {_PHRASES[plan]}" for plan in plans)
         self.print(
             Text(
                 f"The MAVI API, emulated on 127.0.0.1: {self._options.rate:g} requests/s, results "
-                f"called back after {_CALLBACK_DELAY:g} s.\n"
-                f"{len(self.asset_ids)} recordings are submitted at once; pacing gives each its turn.\n"
+                f"called back after {self._options.callback_delay:g} s.\n"
+                f"{len(self.asset_ids)} recordings are submitted at once; pacing gives each its "
+                "turn.\n"
                 f"Made to go wrong on purpose: {odd}.\n"
             )
         )
 
     def _faults(self) -> list[Fault]:
-        lateness = min(self._span() + 2.0, 3600.0)
+        lateness = self._span() + self._options.callback_delay
         return [
             Fault(_FAULT_KINDS[row.plan], asset_id=row.asset_id, seconds=lateness)
             for row in self.board.rows.values()
@@ -178,7 +180,7 @@ class _Demo:
         return (len(self.asset_ids) - 1) / self._options.rate
 
     def _patience(self) -> float:
-        return self._span() + _PATIENCE
+        return self._span() + 2 * self._options.callback_delay + _PATIENCE
 
 
 def _choose_recordings(options: DemoOptions) -> tuple[str, ...]:

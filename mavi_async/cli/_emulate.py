@@ -27,7 +27,7 @@ def run_emulator(emulator: Emulator) -> int:
         console.print(Text(_introduction(emulator)), soft_wrap=True)
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()
-    counts = f"{emulator.jobs_created} jobs created, {emulator.rejections} requests rejected."
+    counts = f"jobs created: {emulator.jobs_created}, requests rejected: {emulator.rejections}"
     console.print(Text(f"\n{counts}"), soft_wrap=True)
     return 0
 

@@ -10,9 +10,19 @@ from rich.console import Console, RenderableType
 
 from mavi_async._errors import ConfigurationError
 
-__all__ = ["save_svg"]
+__all__ = ["check_folder", "save_svg"]
 
 _COLUMNS: Final = 110
+
+
+def check_folder(path: Path) -> None:
+    """Find out early that a picture could not be saved.
+
+    Raises:
+        ConfigurationError: If there is no such folder.
+    """
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"cannot write {str(path)!r}: there is no such folder")
 
 
 def save_svg(printed: Iterable[RenderableType], path: Path, *, title: str) -> None:

@@ -123,7 +123,7 @@ class _Run:
         for row in self._board.at(Stage.SENDING):
             self._progress.note(f"may be running at MAVI: {row.asset_id}, its answer never came")
         queued = len(self._board.at(Stage.QUEUED))
-        self._progress.note(f"Stopped. {queued} recordings were not submitted.")
+        self._progress.note(f"Stopped. Recordings that were not submitted: {queued}")
 
     def exit_code(self) -> int:
         """Return 2 where the set-up let nothing succeed, 1 where something failed, else 0."""

@@ -33,6 +33,8 @@ _PALETTE: Final = (
 )
 _MOST_LANES: Final = 24
 _NARROWEST: Final = 40
+_TALK_WIDTH: Final = 13
+_SILENT: Final = "dim bright_black"
 _LONGEST_LABEL: Final = 24
 _STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 36000)
 
@@ -51,6 +53,15 @@ class _Glyphs:
 
 _BLOCKS: Final = _Glyphs("▌", "▐", "█", "▓", "╌", "╵")
 _ASCII: Final = _Glyphs("#", "#", "#", "%", "-", "|")
+
+
+@attrs.frozen
+class _Overlap:
+    """A stretch of time in which several speak."""
+
+    start: float
+    end: float
+    speakers: frozenset[str]
 
 
 @attrs.frozen
@@ -88,31 +99,27 @@ def draw(
         axis. Where somebody else speaks as well, a lane is hatched.
     """
     width = max(width, _NARROWEST)
-    talk = dict(diarization.chart())
-    shown = set(list(talk)[:_MOST_LANES])
-    speakers = [speaker for speaker in diarization.speakers if speaker in shown]
     glyphs = _ASCII if ascii_only else _BLOCKS
+    talk = dict(diarization.chart())
+    loudest = set(list(talk)[:_MOST_LANES])
+    speakers = [speaker for speaker in diarization.speakers if speaker in loudest]
     lines = [_heading(diarization, name, width, glyphs.shared)]
     if not speakers:
         return [*lines, Text("  nobody speaks in it", style="dim")]
     label_width = _label_width(speakers, width)
-    canvas = _Canvas.over(diarization, columns=width - label_width - 17)
-    shared = canvas.halves(overlaps(diarization.segments))
-    styles = speaker_styles(speakers)
-    for speaker in speakers:
-        own = [segment for segment in diarization.segments if segment.speaker == speaker]
-        lit = canvas.halves((segment.start, segment.end) for segment in own)
-        line = Text("  ", no_wrap=True, overflow="crop")
-        line.append(set_cell_size(safe_text(speaker, longest=200), label_width), styles[speaker])
+    canvas = _Canvas.over(diarization, width - label_width - _TALK_WIDTH - 3, glyphs)
+    stretches = overlaps(diarization.segments)
+    for speaker, style in speaker_styles(speakers).items():
+        line = _line("  ")
+        line.append(set_cell_size(safe_text(speaker, longest=200), label_width), style)
         line.append(" ")
-        line.append_text(canvas.lane(lit, shared & lit, glyphs, styles[speaker]))
-        share = talk[speaker] / canvas.seconds
-        line.append(f" {clock_text(talk[speaker]):>7} {share:>4.0%}")
-        lines.append(line)
+        line.append_text(canvas.lane(diarization, stretches, speaker, style))
+        share = f"{clock_text(talk[speaker])} {talk[speaker] / canvas.seconds:>4.0%}"
+        line.append(" " * (_TALK_WIDTH - len(share)), _SILENT)
+        lines.append(line.append(share))
     if len(talk) > len(speakers):
         lines.append(Text(f"  and {len(talk) - len(speakers)} more who speak less", style="dim"))
-    indent = " " * (label_width + 3)
-    return [*lines, Text(indent + canvas.axis(glyphs.tick), style="dim", no_wrap=True)]
+    return [*lines, _line(" " * (label_width + 3)).append(canvas.axis(), "dim")]
 
 
 def speaker_styles(speakers: Iterable[str]) -> dict[str, str]:
@@ -129,7 +136,7 @@ def speaker_styles(speakers: Iterable[str]) -> dict[str, str]:
     return styles
 
 
-def overlaps(segments: Iterable[SpeakerSegment]) -> list[tuple[float, float]]:
+def overlaps(segments: Iterable[SpeakerSegment]) -> list[_Overlap]:
     """Return the stretches of time in which at least two speakers speak, in order."""
     changes = sorted(
         change
@@ -137,19 +144,19 @@ def overlaps(segments: Iterable[SpeakerSegment]) -> list[tuple[float, float]]:
         for change in ((segment.start, 1, segment.speaker), (segment.end, -1, segment.speaker))
     )
     speaking: dict[str, int] = {}
-    stretches: list[tuple[float, float]] = []
+    stretches: list[_Overlap] = []
     for (moment, step, speaker), (following, _, _) in pairwise(changes):
         speaking[speaker] = speaking.get(speaker, 0) + step
         if not speaking[speaker]:
             del speaking[speaker]
         if len(speaking) > 1 and following > moment:
-            stretches.append((moment, following))
+            stretches.append(_Overlap(moment, following, frozenset(speaking)))
     return stretches
 
 
 def overlap_seconds(segments: Iterable[SpeakerSegment]) -> float:
     """Return for how long at least two speakers speak."""
-    return sum(end - start for start, end in overlaps(segments))
+    return sum(stretch.end - stretch.start for stretch in overlaps(segments))
 
 
 @attrs.frozen
@@ -158,13 +165,44 @@ class _Canvas:
 
     seconds: float
     columns: int
+    glyphs: _Glyphs
 
     @classmethod
-    def over(cls, diarization: Diarization, *, columns: int) -> "_Canvas":
+    def over(cls, diarization: Diarization, columns: int, glyphs: _Glyphs) -> "_Canvas":
         last = max(segment.end for segment in diarization.segments)
-        return cls(max(diarization.duration, last, 1e-3), columns)
+        return cls(max(diarization.duration, last, 1e-3), columns, glyphs)
 
-    def halves(self, stretches: Iterable[tuple[float, float]]) -> set[int]:
+    def lane(
+        self, diarization: Diarization, stretches: Iterable[_Overlap], speaker: str, style: str
+    ) -> Text:
+        """Draw when one speaker speaks."""
+        own = [(each.start, each.end) for each in diarization.segments if each.speaker == speaker]
+        noticeable = self.seconds / self.columns / 40
+        shared = self._halves(
+            (each.start, each.end)
+            for each in stretches
+            if speaker in each.speakers and each.end - each.start > noticeable
+        )
+        lit = self._halves(own) | shared
+        lane = Text()
+        for column in range(self.columns):
+            pair = {2 * column, 2 * column + 1}
+            lane.append(*self._cell(pair & lit, pair & shared, style))
+        return lane
+
+    def axis(self) -> str:
+        """Draw ticks at round times, as many as there is room for."""
+        room = max(1, self.columns // 12)
+        step = next((step for step in _STEPS if self.seconds / step <= room), self.seconds / room)
+        axis = ""
+        for number in range(room + 1):
+            column = int(number * step / self.seconds * self.columns)
+            mark = self.glyphs.tick + clock_text(number * step)
+            if column + len(mark) <= self.columns:
+                axis = axis.ljust(column) + mark
+        return axis
+
+    def _halves(self, stretches: Iterable[tuple[float, float]]) -> set[int]:
         """Return the half columns that stretches of time cover; the shortest cover one."""
         most = 2 * self.columns
         covered: set[int] = set()
@@ -174,32 +212,14 @@ class _Canvas:
             covered.update(range(first, min(after, most)))
         return covered
 
-    def lane(self, lit: set[int], shared: set[int], glyphs: _Glyphs, style: str) -> Text:
-        """Draw one speaker's halves."""
-        lane = Text()
-        for column in range(self.columns):
-            left, right = 2 * column in lit, 2 * column + 1 in lit
-            if not (left or right):
-                lane.append(glyphs.silence, "dim bright_black")
-            elif {2 * column, 2 * column + 1} & shared:
-                lane.append(glyphs.shared, style)
-            else:
-                lane.append(
-                    glyphs.both if left and right else (glyphs.right, glyphs.left)[left], style
-                )
-        return lane
-
-    def axis(self, tick: str) -> str:
-        """Draw ticks at round times, as many as there is room for."""
-        room = max(1, self.columns // 12)
-        step = next((step for step in _STEPS if self.seconds / step <= room), self.seconds / room)
-        axis = ""
-        for number in range(room + 1):
-            column = int(number * step / self.seconds * self.columns)
-            mark = tick + clock_text(number * step)
-            if column + len(mark) <= self.columns:
-                axis = axis.ljust(column) + mark
-        return axis
+    def _cell(self, lit: set[int], shared: set[int], style: str) -> tuple[str, str]:
+        if not lit:
+            return self.glyphs.silence, _SILENT
+        if shared:
+            return self.glyphs.shared, style
+        if len(lit) == 2:
+            return self.glyphs.both, style
+        return (self.glyphs.right if lit.pop() % 2 else self.glyphs.left), style
 
 
 def _heading(diarization: Diarization, name: str, width: int, shared: str) -> Text:
@@ -209,10 +229,16 @@ def _heading(diarization: Diarization, name: str, width: int, shared: str) -> Te
     if overlap:
         facts += f", {overlap:.1f} s of overlap {shared}"
     title = safe_text(name)
-    room = width - len(facts) - 2
+    room = max(8, width - len(facts) - 2)
     if cell_len(title) > room:
         title = set_cell_size(title, room)
-    return Text.assemble((title, "bold"), "  ", (facts, "dim"), no_wrap=True, overflow="crop")
+    heading = Text.assemble((title, "bold"), "  ", (facts, "dim"), no_wrap=True)
+    heading.truncate(width, overflow="ellipsis")
+    return heading
+
+
+def _line(indent: str) -> Text:
+    return Text(indent, no_wrap=True, overflow="crop")
 
 
 def _label_width(speakers: Sequence[str], width: int) -> int:

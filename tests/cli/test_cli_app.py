@@ -1,0 +1,105 @@
+"""What holds for every command."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def python(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run some code in a fresh interpreter."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("module", ["cyclopts", "rich", "starlette", "uvicorn"])
+def test_a_missing_extra_is_one_clear_line(module: str, environment: dict[str, str]) -> None:
+    """The line says what to install."""
+    code = f"import sys; sys.modules[{module!r}] = None; import mavi_async.cli as c; c.main()"
+    ended = python(code, environment)
+
+    assert 2 == ended.returncode
+    assert 'mavi-async: the command line needs: pip install "mavi-async[cli]"\n' == ended.stderr
+    assert "" == ended.stdout
+
+
+def test_nothing_is_loaded_before_it_is_needed(environment: dict[str, str]) -> None:
+    """The package does not load the command line, and that loads nothing until it runs."""
+    code = (
+        "import sys, mavi_async\n"
+        "assert 'mavi_async.cli' not in sys.modules\n"
+        "import mavi_async.cli\n"
+        # Not rich: httpx loads it where it is installed.
+        "assert not {'cyclopts', 'mavi_async.cli._app', 'uvicorn'} & set(sys.modules)\n"
+    )
+
+    assert 0 == python(code, environment).returncode
+
+
+def test_version(run: Run) -> None:
+    """The version is that of the distribution."""
+    ended = run("--version")
+
+    assert (0, version("mavi-async")) == (ended.returncode, ended.stdout.strip())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), ["demo", "emulate", "speakers"]),
+        (("--help",), ["demo", "emulate", "speakers", "--version"]),
+        (("demo", "--help"), ["--replay", "--rate", "--save-svg"]),
+        (("emulate", "--help"), ["--port", "--webhook-url", "bucket2", "0429"]),
+        (("speakers", "--help"), ["--listen", "--token", "MAVI_API_KEY", "--json", "exit code"]),
+    ],
+)
+def test_help(run: Run, arguments: tuple[str, ...], words: list[str]) -> None:
+    """Each command says what it takes."""
+    ended = run(*arguments)
+
+    assert 0 == ended.returncode
+    assert [] == [word for word in words if word not in " ".join(ended.stdout.split())]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("dance",), "dance"),
+        (("demo", "--rate", "fast"), "rate"),
+        (("demo", "--rate", "0"), "rate"),
+        (("demo", "--count", "0"), "count"),
+        (("demo", "--replay", "no-such-folder"), "no-such-folder"),
+        (("demo", "--save-svg", "no-such-folder/demo.svg", "--rate", "100"), "no-such-folder"),
+        (("emulate", "--limiter", "none"), "limiter"),
+        (("emulate", "--webhook-url", "example.com"), "webhook"),
+        (("emulate", "--port", "99999"), "port"),
+        (("speakers", "--listen", "127.0.0.1:0"), "asset"),
+        (("speakers", "re_1"), "listen"),
+        (("speakers", "re_1", "--listen", "127.0.0.1:0", "--key", "x"), "--key"),
+    ],
+)
+def test_wrong_usage(run: Run, arguments: tuple[str, ...], word: str) -> None:
+    """One message on standard error, and exit code 2."""
+    ended = run(*arguments)
+
+    assert 2 == ended.returncode
+    assert ended.stderr.startswith("mavi-async: ")
+    assert word in ended.stderr.lower()
+    assert "" == ended.stdout
+
+
+def test_what_is_wrong_is_shown_safely(run: Run) -> None:
+    """Not even a mistyped command steers the terminal."""
+    ended = run("\x1b[2J[red]dance")
+
+    assert 2 == ended.returncode
+    assert "[2J[red]dance" in ended.stderr

@@ -1,0 +1,158 @@
+"""What the board makes of each step, and how it is shown."""
+
+import io
+import logging
+
+import pytest
+from rich.console import Console
+
+from mavi_async._records import Intent, IntentState, Submission
+from mavi_async.cli._board import Board, Stage, WatchedStore
+from mavi_async.cli._progress import Progress, board_table
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def intent(asset_id: str) -> Intent:
+    """An intent that does not expire."""
+    return Intent(f"intent-{asset_id}", "account", asset_id, IntentState.SENDING, 0.0, 1e12)
+
+
+def shown(board: Board, *, width: int = 100) -> list[str]:
+    """The board as it stands, as lines."""
+    console = Console(file=io.StringIO(), width=width)
+    with console.capture() as capture:
+        console.print(board_table(board))
+    return [" ".join(line.split()) for line in capture.get().splitlines()]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def board(clock: Clock) -> Board:
+    return Board(["re_1", "re_2"], plans={"re_2": "late"}, clock=clock)
+
+
+async def submit(store: WatchedStore, asset_id: str, task_id: str) -> None:
+    """What the client does with a store when it submits."""
+    await store.begin_intent(intent(asset_id))
+    await store.put_submission(Submission(task_id, "account", asset_id, 0.0))
+    await store.update_intent(f"intent-{asset_id}", IntentState.ACCEPTED, task_id=task_id)
+
+
+@pytest.mark.asyncio
+async def test_each_step_moves_the_row(board: Board, clock: Clock) -> None:
+    """Queued, being submitted, waiting for its callback, done."""
+    store = WatchedStore(board)
+    stages = [board.rows["re_1"].stage]
+    await store.begin_intent(intent("re_1"))
+    stages.append(board.rows["re_1"].stage)
+    await store.put_submission(Submission("task-1", "account", "re_1", 0.0))
+    clock.now += 2.5
+    stages.append(board.rows["re_1"].stage)
+    assert "> re_1 waiting for callback 2.5 s" == shown(board)[0]
+    await store.put_callback("task-1", b"{}", seen=True)
+    board.done("re_1")
+    stages.append(board.rows["re_1"].stage)
+
+    assert [Stage.QUEUED, Stage.SENDING, Stage.RUNNING, Stage.DONE] == stages
+    assert [
+        "✓ re_1 done callback 2.5 s after its submit",
+        "· re_2 queued for a slot its callback is made to come late",
+    ] == shown(board)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("second", "note"),
+    [
+        (b"first", "callback came twice: the repeat was acknowledged and changed nothing"),
+        (b"other", "a second, different callback came: the first one counts"),
+    ],
+)
+async def test_a_second_callback(board: Board, second: bytes, note: str) -> None:
+    """A repeat and a contradiction are told apart."""
+    store = WatchedStore(board)
+    await submit(store, "re_1", "task-1")
+    await store.put_callback("task-1", b"first", seen=True)
+    await store.put_callback("task-1", second, seen=False)
+
+    assert note == board.rows["re_1"].note
+    assert 2 == board.callbacks
+
+
+@pytest.mark.asyncio
+async def test_an_early_callback(board: Board) -> None:
+    """It is nobody's until the answer to the submit names its job."""
+    said: list[tuple[str, str]] = []
+    board.on_change = lambda asset_id, text: said.append((asset_id, text))
+    store = WatchedStore(board)
+    await store.put_callback("task-1", b"{}", seen=False)
+    await submit(store, "re_1", "task-1")
+
+    assert ("", "a callback for a task_id that no answer has named yet: kept") == said[0]
+    assert board.rows["re_1"].note.startswith("callback came before the answer to its submit")
+
+
+@pytest.mark.asyncio
+async def test_a_request_that_is_sent_again(board: Board) -> None:
+    """The row says so."""
+    store = WatchedStore(board)
+    await store.begin_intent(intent("re_1"))
+    await store.update_intent("intent-re_1", IntentState.NOT_SENT)
+    await store.update_intent("intent-re_1", IntentState.SENDING)
+    await store.update_intent("intent-unknown", IntentState.SENDING)
+
+    assert "submitted again: the first request created no job" == board.rows["re_1"].note
+
+
+def test_a_failure(board: Board) -> None:
+    """The reason takes the place of the note, without what could steer the terminal."""
+    board.failed("re_1", "it said \x1b[2J[red]no")
+
+    assert "✗ re_1 failed it said [2J[red]no" == shown(board)[0]
+
+
+@pytest.mark.asyncio
+async def test_a_long_board_shows_what_is_under_way(clock: Clock) -> None:
+    """A hundred recordings take twelve lines, and one that counts them."""
+    board = Board([f"re_{number}" for number in range(100)], clock=clock)
+    store = WatchedStore(board)
+    for number in range(80):
+        board.done(f"re_{number}")
+    await submit(store, "re_99", "task-99")
+    lines = shown(board)
+
+    assert 13 == len(lines)
+    assert "> re_99 waiting for callback 0.0 s" == lines[0]
+    assert "100 in all 19 queued for a slot, 1 waiting for callback, 80 done" == lines[-1]
+
+
+def test_signs_for_a_terminal_without_unicode(board: Board) -> None:
+    """Everything is ASCII."""
+    board.done("re_1")
+    console = Console(file=io.StringIO(), width=100)
+    with console.capture() as capture:
+        console.print(board_table(board, spinners={}, ascii_only=True))
+
+    assert capture.get().isascii()
+
+
+def test_what_the_package_logs_becomes_a_note(board: Board) -> None:
+    """A warning is a line between the others, and nobody listens after the end."""
+    stream = io.StringIO()
+    with Progress(board, Console(file=stream, force_terminal=False)):
+        logging.getLogger("mavi_async").warning("look: %s", "\x1b[1mhere")
+    logging.getLogger("mavi_async").debug("not this")
+
+    assert "look: [1mhere\n" == stream.getvalue()
