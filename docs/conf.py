@@ -16,6 +16,9 @@ exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+# Docstrings write `name`: a link where the name is documented, and code everywhere.
+default_role = "py:obj"
+
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_class_signature = "separated"
@@ -25,6 +28,12 @@ napoleon_custom_sections = ["Source"]
 
 # Only references to our own names are checked: others would need their projects' inventories.
 nitpick_ignore_regex = [("py:.*", r"(?!mavi_async\b).*")]
+# What signatures mention and nobody imports: the type of a default, and that of an argument which
+# accepts the clients of two libraries.
+nitpick_ignore = [
+    ("py:class", "mavi_async._task.Unset"),
+    ("py:class", "mavi_async._transport.HttpClient"),
+]
 
 html_theme = "furo"
 html_title = f"mavi_async {release}"
