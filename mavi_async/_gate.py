@@ -14,7 +14,6 @@ import anyio.lowlevel
 
 from mavi_async._errors import ClientClosed, StoreError
 from mavi_async._loop import Waiter, new_waiter
-from mavi_async._pacing import DepartureLag
 from mavi_async.stores import Pacer, Slot
 
 __all__ = ["Gate", "Turn"]
@@ -23,6 +22,8 @@ log = logging.getLogger("mavi_async")
 
 # Event loops round timers up to a millisecond, which at 20 requests a second would be 2 %.
 _TIMER_GRAIN = 0.0012
+# A turn is given out this long before its slot begins, for its request to be made ready.
+_HEAD_START = 0.004
 _LONGEST_WAIT_FOR_ANSWER = 1.0
 
 
@@ -37,6 +38,14 @@ class Turn:
         self._reported = False
         self._answer_awaited_by: Waiter | None = None
         self._has_ended = False
+
+    async def hold(self) -> None:
+        """Wait until the slot begins: the last thing to do before the request leaves."""
+        remaining = self._begins_at - time.monotonic()
+        if remaining > _TIMER_GRAIN:
+            await anyio.sleep(remaining - _TIMER_GRAIN)
+        while time.monotonic() < self._begins_at:
+            await anyio.lowlevel.checkpoint()
 
     def left(self) -> None:
         """Note that the request is leaving, and let the next one prepare; twice is allowed."""
@@ -73,7 +82,7 @@ class Turn:
         if self._left_at is None or self._reported:
             return
         self._reported = True
-        late = self._gate.lag.excess(max(0.0, self._left_at - self._begins_at))
+        late = max(0.0, self._left_at - self._begins_at)
         await self._gate.report(self._gate.pacer.left(self._slot, late=late))
 
     async def wait_for_answer(self) -> None:
@@ -100,7 +109,6 @@ class Gate:
 
     def __init__(self, pacer: Pacer, *, max_in_flight: int) -> None:
         self.pacer = pacer
-        self.lag = DepartureLag()
         self._free = max_in_flight
         self._has_head = False
         self._queue: OrderedDict[Waiter, None] = OrderedDict()
@@ -199,10 +207,10 @@ class Gate:
         try:
             if slot.ack_clocked and previous is not None:
                 await previous.wait_for_answer()
-            await self._rest_until(begins_at)
+            await self.rest(begins_at - _HEAD_START - time.monotonic())
             while time.monotonic() - begins_at > slot.tolerance:
                 slot, begins_at = await self._reserve(instead_of=slot)
-                await self._rest_until(begins_at)
+                await self.rest(begins_at - _HEAD_START - time.monotonic())
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self.report(self.pacer.give_back(slot))
@@ -212,8 +220,3 @@ class Gate:
     async def _reserve(self, instead_of: Slot | None = None) -> tuple[Slot, float]:
         slot = await self.pacer.reserve(instead_of)
         return slot, time.monotonic() + slot.delay
-
-    async def _rest_until(self, moment: float) -> None:
-        await self.rest(moment - time.monotonic() - _TIMER_GRAIN)
-        while time.monotonic() < moment:
-            await anyio.lowlevel.checkpoint()

@@ -83,8 +83,13 @@ def give_back(pace: Pace, at: float) -> Pace:
     return attrs.evolve(pace, next_at=pace.refund_at, last_at=None)
 
 
-def leave(pace: Pace, interval: float, left_at: float) -> Pace:
-    """Note when the request of a slot left; what the margin covers does not count as late."""
+def leave(pace: Pace, interval: float, at: float, left_at: float) -> Pace:
+    """Note when the request of a slot left.
+
+    Up to the margin it is on time: the next one is still an interval behind it.
+    """
+    if left_at - at <= margin(interval):
+        return pace
     return _not_before(pace, left_at + gap(pace, interval))
 
 

@@ -105,6 +105,7 @@ class Submitter(Generic[T]):
                 self.path,
                 request_body(intent.asset_id),
                 deadline=self.deadline,
+                before_leaving=turn.hold,
                 on_leaving=turn.left,
             )
         except BaseException:
@@ -145,7 +146,11 @@ class Submitter(Generic[T]):
             log.warning("%s", self._error(attempt, intent))
         else:
             state = IntentState.NOT_SENT
-        await self.store.update_intent(intent.intent_id, state)
+        try:
+            await self.store.update_intent(intent.intent_id, state)
+        except Exception:
+            # What became of the request is what the caller must learn.
+            log.exception("how submitting %s ended is not recorded", intent.asset_id)
 
     def _new_intent(self, asset_id: str) -> Intent:
         return Intent(

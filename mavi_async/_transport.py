@@ -5,7 +5,8 @@ requests are built by the client itself, and exceptions are told apart by the na
 classes, since the two libraries share no class.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
 import anyio
@@ -93,7 +94,13 @@ class Transport:
             raise ConfigurationError("the http_client that was given is closed: pass an open one")
 
     async def post(
-        self, path: str, body: bytes, *, deadline: float, on_leaving: Callable[[], None]
+        self,
+        path: str,
+        body: bytes,
+        *,
+        deadline: float,
+        before_leaving: Callable[[], Awaitable[None]],
+        on_leaving: Callable[[], None],
     ) -> Attempt:
         """Post a JSON body once.
 
@@ -101,10 +108,11 @@ class Transport:
             path: Below the base URL.
             body: The JSON document.
             deadline: Seconds for everything, from connecting to the last byte of the answer.
-            on_leaving: Called when the first byte of the request is about to leave; not called
-                by HTTP transports that do not tell.
+            before_leaving: Awaited once the connection is there and nothing has left.
+            on_leaving: Called when the request's head has left. Neither is called where the
+                HTTP client's transport does not tell of its progress.
         """
-        trace = _Trace(on_leaving)
+        trace = _Trace(before_leaving, on_leaving)
         request = self._client.build_request(
             "POST",
             self._base_url.url + path,
@@ -142,15 +150,20 @@ class Transport:
         return request
 
     def _clean(self, body: bytes) -> bytes:
-        """An answer may echo the key, and errors show answers."""
+        """An answer may echo the key, as it is or as JSON escapes it, and errors show answers."""
         key = self._key.reveal().encode()
-        return body.replace(key, b"[redacted]") if key in body else body
+        if b"\\" in body:
+            return _escaped(key).sub(b"[redacted]", body)
+        return body.replace(key, b"[redacted]")
 
 
 class _Trace:
-    """Listens to the HTTP client's progress to know whether anything has left."""
+    """Listens to the HTTP client's progress, to know whether anything has left and to time it."""
 
-    def __init__(self, on_leaving: Callable[[], None]) -> None:
+    def __init__(
+        self, before_leaving: Callable[[], Awaitable[None]], on_leaving: Callable[[], None]
+    ) -> None:
+        self._before_leaving = before_leaving
         self._on_leaving = on_leaving
         self._heard = False
         self._leaving = False
@@ -163,6 +176,7 @@ class _Trace:
     async def __call__(self, event: str, _: Mapping[str, Any]) -> None:
         self._heard = True
         if event.endswith("send_request_headers.started"):
+            await self._before_leaving()
             self._leaving = True
         elif event.endswith("send_request_headers.complete"):
             self._on_leaving()
@@ -181,6 +195,12 @@ async def _read(response: Any) -> bytes:
     except Exception:  # noqa: BLE001 - foreign exceptions end here
         return b""
     return b"".join(chunks)
+
+
+def _escaped(text: bytes) -> re.Pattern[bytes]:
+    """Match ASCII text however a JSON document spells it."""
+    spellings = (rb"(?:\\?%b|\\u00(?i:%02x))" % (re.escape(bytes([each])), each) for each in text)
+    return re.compile(b"".join(spellings))
 
 
 def _is_named(error: BaseException, names: frozenset[str]) -> bool:

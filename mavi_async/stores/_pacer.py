@@ -53,7 +53,7 @@ class MemoryPacer:
     async def left(self, slot: Slot, *, late: float) -> None:
         """Note that the request left, `late` seconds later than its slot began."""
         with self._lock:
-            self._pace = _pacing.leave(self._pace, self._interval, slot.at + late)
+            self._pace = _pacing.leave(self._pace, self._interval, slot.at, slot.at + late)
 
     async def answered(self, *, refused: bool, certain: bool = True) -> None:
         """Note whether the request was over the limit."""
