@@ -1,8 +1,8 @@
 """A board shown while it changes: redrawn in a terminal, line by line anywhere else."""
 
+import contextlib
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Self
 
@@ -62,7 +62,7 @@ class Progress:
         self._stop()
         logging.getLogger("mavi_async").removeHandler(self._handler)
 
-    @contextmanager
+    @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
         """Make room for other output, on whichever stream."""
         self._stop()
@@ -97,7 +97,9 @@ class Progress:
         widest = min(_WIDEST_NAME, max((len(each) for each in self._board.rows), default=0))
         name = safe_text(asset_id, longest=100).ljust(widest)
         line = f"{self._board.elapsed():6.1f} s  {name}  {safe_text(text)}"
-        self._console.print(Text(line), soft_wrap=True)
+        # This is called from within the store: a full disk must not cost a callback.
+        with contextlib.suppress(OSError):
+            self._console.print(Text(line), soft_wrap=True)
 
     def _picture(self) -> RenderableType:
         return board_table(

@@ -32,6 +32,9 @@ class TextResults:
 class JsonResults:
     """Writes one JSON object a line for each recording, failed or not."""
 
+    def __init__(self) -> None:
+        self._console = make_console(sys.stdout)
+
     def succeeded(self, asset_id: str, diarization: Diarization) -> None:
         """Write a result."""
         self._write(
@@ -60,5 +63,4 @@ class JsonResults:
 
     def _write(self, document: dict[str, object]) -> None:
         # ASCII only, so that no name can steer the terminal it may end up in.
-        sys.stdout.write(json.dumps(document, ensure_ascii=True) + "\n")
-        sys.stdout.flush()
+        self._console.out(json.dumps(document, ensure_ascii=True), highlight=False)

@@ -1,6 +1,8 @@
 """Text for people: what others wrote made safe for a terminal, and seconds made readable."""
 
+import contextlib
 import io
+import os
 import unicodedata
 from typing import Final, TextIO
 
@@ -12,12 +14,24 @@ _LONGEST: Final = 400
 _HOUR: Final = 3600
 
 
+class _PatientConsole(Console):
+    """A console whose reader may leave, as ``head`` does: what is paid for still goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on, instead of ending the program."""
+        self.quiet = True
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.file.fileno())
+            os.close(nowhere)
+
+
 def make_console(stream: TextIO) -> Console:
     """Make a console that takes text literally, and is plain unless the stream is a terminal."""
     if isinstance(stream, io.TextIOWrapper):
         # A name that the terminal's encoding lacks must not end the program.
         stream.reconfigure(errors="replace")
-    return Console(
+    return _PatientConsole(
         file=stream,
         force_terminal=stream.isatty(),
         markup=False,

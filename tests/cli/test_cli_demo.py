@@ -1,5 +1,6 @@
 """The demo, in a pipe and in a terminal."""
 
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import pytest
 from mavi_async.cli._demo import _RECORDINGS
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., subprocess.Popen[str]]
 
 FAST = ("--rate", "100", "--callback-delay", "0.2")
 
@@ -79,6 +81,19 @@ def test_a_recording_that_cannot_be_submitted(run: Run, tmp_path: Path) -> None:
     assert "fine  0:05, 1 speaker\n" in ended.stdout
     assert "asset_id is 1 to 256 printable ASCII characters" in ended.stdout
     assert "1 jobs created at the server for 2 recordings" in ended.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes break in another way there")
+def test_a_reader_who_leaves(start: Start) -> None:
+    """It is no error: what was begun is finished."""
+    process = start("demo", *FAST)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    errors = process.stderr.read()
+
+    assert (0, "") == (process.wait(60), errors)
 
 
 @pytest.mark.parametrize("columns", [80, 110])
