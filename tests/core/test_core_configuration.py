@@ -101,7 +101,7 @@ def test_any_text_is_a_base_url_or_an_error(text: str) -> None:
         base = BaseUrl.parse(text)
     except ConfigurationError:
         return
-    assert base.origin[0] == "https"
+    assert "https" == base.origin[0]
     assert base.origin[1]
     assert 1 <= base.origin[2] <= 65_535
     assert not set("?# ") & set(base.url)
@@ -119,7 +119,9 @@ BAD_ASSETS = ["", "x" * 257, "x" * 1_000_000, "a\r\nb", "a\n", "a b", "é", "\0"
 @pytest.mark.parametrize("value", BAD_ASSETS, ids=lambda value: ascii(value)[:12])
 def test_an_asset_id_that_is_none_is_refused(value: object) -> None:
     """In one sentence, however long the value."""
-    with pytest.raises(ConfigurationError, match="^asset_id is 1 to 256 printable ASCII") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"^asset_id is 1 to 256 printable ASCII"
+    ) as caught:
         checked_asset_id(value)
 
     assert len(str(caught.value)) < 100
@@ -134,7 +136,7 @@ def test_a_task_id_is_a_word(value: str) -> None:
 @pytest.mark.parametrize("value", ["", "x" * 129, "x\n", "a/b", "a b", "é", b"x", None, 5])
 def test_a_task_id_that_is_none_is_refused(value: object) -> None:
     """Before anything looks for it."""
-    with pytest.raises(ConfigurationError, match="^task_id is 1 to 128 letters"):
+    with pytest.raises(ConfigurationError, match=r"^task_id is 1 to 128 letters"):
         checked_task_id(value)
 
 
@@ -152,27 +154,27 @@ NO_NUMBERS: list[object] = [math.nan, math.inf, -math.inf, True, False, "5", Non
 @pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: str(value)[:8])
 def test_seconds_that_are_no_number_are_refused(value: object) -> None:
     """The error names the argument."""
-    with pytest.raises(ConfigurationError, match="^timeout is a finite number$"):
+    with pytest.raises(ConfigurationError, match=r"^timeout is a finite number$"):
         checked_seconds(value, "timeout")
-    with pytest.raises(ConfigurationError, match="^requests_per_second is a finite number$"):
+    with pytest.raises(ConfigurationError, match=r"^requests_per_second is a finite number$"):
         checked_rate(value)
 
 
 @pytest.mark.parametrize("value", [-1, -0.001, -5e-324])
 def test_negative_seconds_are_refused(value: float) -> None:
     """A wait into the past is a bug."""
-    with pytest.raises(ConfigurationError, match="^timeout is a non-negative number$"):
+    with pytest.raises(ConfigurationError, match=r"^timeout is a non-negative number$"):
         checked_seconds(value, "timeout")
-    with pytest.raises(ConfigurationError, match="^timeout is a positive number$"):
+    with pytest.raises(ConfigurationError, match=r"^timeout is a positive number$"):
         checked_seconds(value, "timeout", positive=True)
 
 
 def test_a_rate_is_positive() -> None:
     """Its interval is what counts, so that is finite, too."""
     assert (1.0, 0.05) == (checked_rate(1), checked_rate(20))
-    with pytest.raises(ConfigurationError, match="^requests_per_second is a positive number$"):
+    with pytest.raises(ConfigurationError, match=r"^requests_per_second is a positive number$"):
         checked_rate(0)
-    with pytest.raises(ConfigurationError, match="^requests_per_second is a finite number$"):
+    with pytest.raises(ConfigurationError, match=r"^requests_per_second is a finite number$"):
         checked_rate(5e-324)
 
 
@@ -203,11 +205,16 @@ def test_tokens_are_taken_as_bytes(token: object, expected: tuple[bytes, ...]) -
     assert expected == checked_tokens(token, allow_unauthenticated=False)
 
 
-NO_TOKENS = [None, [], (), TOKEN.encode(), {TOKEN}, 5, True, iter([TOKEN])]
+NO_TOKENS: list[object] = [None, [], (), TOKEN.encode(), {TOKEN}, 5, True, iter([TOKEN])]
 BAD_TOKENS = [
     *("", "canary-fifteen!", "canary-" + "x" * 8, "canary-" + "x" * 250, "canary-with/a-slash"),
     *("canary-with-a-newline\n", "canary-with a space", "canary-%2e%2e%2f-escaped", "canary-ééééé"),
-    *(["canary-good-enough", ""], ["canary-good-enough", None], [b"canary-bytes-bytes"], bytearray(9)),
+    *(
+        ["canary-good-enough", ""],
+        ["canary-good-enough", None],
+        [b"canary-bytes-bytes"],
+        bytearray(9),
+    ),
 ]
 
 
@@ -224,7 +231,7 @@ def test_a_receiver_needs_a_token(token: object) -> None:
 @pytest.mark.parametrize("token", BAD_TOKENS, ids=lambda value: ascii(value)[:24])
 def test_a_token_that_would_not_do_is_refused(token: object, allow_unauthenticated: bool) -> None:
     """An empty one, as from an unset variable, never opens the door; the error echoes none."""
-    with pytest.raises(ConfigurationError, match="^a callback token is 16 to 256") as caught:
+    with pytest.raises(ConfigurationError, match=r"^a callback token is 16 to 256") as caught:
         checked_tokens(token, allow_unauthenticated=allow_unauthenticated)
 
     assert "canary" not in str(caught.value)

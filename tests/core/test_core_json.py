@@ -126,7 +126,7 @@ def test_thirty_two_levels_are_read_and_not_one_more(opener: bytes, closer: byte
     deeper = bodies[bodies.index(deepest) + 1]
 
     assert json.loads(deepest) == load(deepest)
-    with pytest.raises(InvalidJSON, match="^nested deeper than 32 levels$"):
+    with pytest.raises(InvalidJSON, match=r"^nested deeper than 32 levels$"):
         load(deeper)
 
 
@@ -150,7 +150,13 @@ def test_three_hundred_thousand_keys_are_read() -> None:
 
 
 TEXT = st.text() | st.sampled_from(["[", "]", "{", "}", '"', '\\"', "\\", '["', "task_id"])
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT
+)
 DOCUMENTS = st.recursive(
     LEAVES,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
@@ -211,17 +217,17 @@ def too_deep() -> object:
 )
 def test_what_json_cannot_say_is_not_dumped(document: object) -> None:
     """Each is an `InvalidJSON`, of whichever kind the standard library's error is."""
-    with pytest.raises(InvalidJSON, match="^not JSON: "):
+    with pytest.raises(InvalidJSON, match=r"^not JSON: "):
         dump(document)
 
 
 def test_what_is_too_deep_is_not_dumped() -> None:
     """The interpreter's recursion limit does not come through."""
-    with pytest.raises(InvalidJSON, match="^not JSON: "):
+    with pytest.raises(InvalidJSON, match=r"^not JSON: "):
         dump(too_deep())
 
 
-@given(st.binary(max_size=40) | st.text("[]{}\":,\\tu05fask_id01", max_size=40).map(str.encode))
+@given(st.binary(max_size=40) | st.text('[]{}":,\\tu05fask_id01', max_size=40).map(str.encode))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     """Nothing but a document or an `InvalidJSON` comes out."""
     try:

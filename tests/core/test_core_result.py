@@ -1,6 +1,8 @@
 """The result, its segments, and the records that stores keep."""
 
+from copy import deepcopy
 from datetime import UTC, datetime
+from typing import Any
 
 import attrs
 import pytest
@@ -53,7 +55,7 @@ def test_speakers_are_in_order_of_first_speech() -> None:
     result = Diarization.from_segments(TALK)
 
     assert ("b", "a", "c") == result.speakers
-    assert result.num_speakers == 3
+    assert 3 == result.num_speakers
 
 
 def test_the_chart_is_sorted_by_talk_time() -> None:
@@ -88,24 +90,24 @@ def test_the_chart_counts_each_second_once(segments: list[SpeakerSegment]) -> No
 
 def test_the_duration_is_what_mavi_bills() -> None:
     """Or the end of the last segment, where MAVI does not say; nothing lasts no time."""
-    assert Diarization(TALK, usage=Usage(duration=0.0)).duration == 0.0
-    assert Diarization(TALK).duration == 4.5
-    assert Diarization(()).duration == 0.0
+    assert 0.0 == Diarization(TALK, usage=Usage(duration=0.0)).duration
+    assert 4.5 == Diarization(TALK).duration
+    assert 0.0 == Diarization(()).duration
 
 
 def test_a_result_shows_its_size_and_not_its_content() -> None:
     """A log line of it stays a line."""
     named = Diarization.from_segments(TALK, task_id="t", uri="re_1", usage=Usage(60.04, "pyannote"))
 
-    assert "<Diarization re_1: 4 segments, 3 speakers, 60.0 s>" == repr(named)  # noqa: SIM300
-    assert repr(Diarization((), task_id="t")) == "<Diarization t: 0 segments, 0 speakers, 0.0 s>"
-    assert repr(Diarization(())) == "<Diarization : 0 segments, 0 speakers, 0.0 s>"
-    assert named.model == "pyannote"
+    assert "<Diarization re_1: 4 segments, 3 speakers, 60.0 s>" == repr(named)
+    assert "<Diarization t: 0 segments, 0 speakers, 0.0 s>" == repr(Diarization((), task_id="t"))
+    assert "<Diarization : 0 segments, 0 speakers, 0.0 s>" == repr(Diarization(()))
+    assert "pyannote" == named.model
 
 
 def test_a_segment_knows_its_length() -> None:
     """In seconds, like its bounds."""
-    assert SpeakerSegment(1.5, 4.0, "a").duration == 2.5
+    assert 2.5 == SpeakerSegment(1.5, 4.0, "a").duration
 
 
 def test_a_submission_knows_its_moment() -> None:
@@ -116,11 +118,11 @@ def test_a_submission_knows_its_moment() -> None:
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
-def test_records_do_not_change(record: attrs.AttrsInstance) -> None:
+def test_records_do_not_change(record: Any) -> None:
     """They are frozen, slotted, equal by value and usable as keys."""
     name = attrs.fields(type(record))[0].name
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         setattr(record, name, None)
 
     assert not hasattr(record, "__dict__")
-    assert {record} == {attrs.evolve(record)}
+    assert {record} == {deepcopy(record)}

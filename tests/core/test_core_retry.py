@@ -157,9 +157,7 @@ def test_the_back_off_ends_at_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @given(st.lists(st.sampled_from(Outcome)), st.sampled_from(POLICIES), st.floats(0, 1))
-def test_the_tries_are_bounded(
-    outcomes: list[Outcome], policy: RetryPolicy, jitter: float
-) -> None:
+def test_the_tries_are_bounded(outcomes: list[Outcome], policy: RetryPolicy, jitter: float) -> None:
     """Whatever happens in whichever order, the tries and every delay are bounded."""
     tries = 0
     for outcome in outcomes:

@@ -58,7 +58,7 @@ BAD_KEYS = {
 @pytest.mark.parametrize("key", BAD_KEYS.values(), ids=BAD_KEYS)
 def test_a_key_that_would_not_do_is_refused(key: object) -> None:
     """The error says what to do, and echoes nothing."""
-    with pytest.raises(ConfigurationError, match="^the API key is 8 to 512 printable") as caught:
+    with pytest.raises(ConfigurationError, match=r"^the API key is 8 to 512 printable") as caught:
         ApiKey(key)
 
     assert "canary" not in str(caught.value) + repr(caught.value) + repr(caught.value.args)
@@ -68,7 +68,16 @@ def test_a_key_that_would_not_do_is_refused(key: object) -> None:
 
 @pytest.mark.parametrize(
     "show",
-    [repr, str, format, ascii, "{}".format, "{!r:>30}".format, "%s".__mod__, lambda key: f"{key!s}"],
+    [
+        repr,
+        str,
+        format,
+        ascii,
+        "{}".format,
+        "{!r:>30}".format,
+        "%s".__mod__,
+        lambda key: f"{key!s}",
+    ],
 )
 def test_a_key_shows_nothing_of_itself(show: Callable[[ApiKey], str]) -> None:
     """In whichever way it gets into a text."""
@@ -79,7 +88,7 @@ def test_a_key_shows_nothing_of_itself(show: Callable[[ApiKey], str]) -> None:
 @pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])
 def test_a_key_is_not_pickled_or_copied(duplicate: Callable[[ApiKey], object]) -> None:
     """It would get out of the process, or out of sight."""
-    with pytest.raises(TypeError, match="^an API key is not pickled or copied") as caught:
+    with pytest.raises(TypeError, match=r"^an API key is not pickled or copied") as caught:
         duplicate(ApiKey(CANARY))
 
     assert "canary" not in str(caught.value)
@@ -101,7 +110,7 @@ def test_the_account_tells_keys_apart() -> None:
 
     assert account == ApiKey(CANARY + "\n").account()
     assert account != ApiKey(CANARY + "x").account()
-    assert account == "90682e854c3a9bfb"
+    assert "90682e854c3a9bfb" == account
     assert "canary" not in account
 
 

@@ -117,7 +117,7 @@ def test_the_documented_answer_to_a_submit_is_read() -> None:
     envelope = read_envelope(SUBMIT_ANSWER)
 
     assert (envelope.code, envelope.text, envelope.ok) == ("0000", "success", True)
-    assert submitted_task_id(envelope) == "ec2449885ba84c4f943a80ff0633158e"
+    assert "ec2449885ba84c4f943a80ff0633158e" == submitted_task_id(envelope)
 
 
 def test_the_documented_callback_is_decoded() -> None:
@@ -160,18 +160,24 @@ def test_the_documented_synchronous_answer_is_decoded() -> None:
 
 ENVELOPES = {
     "upload": (
-        '{"code": "0000", "msg": "success", "data": {"asset_id": "re_660727003963174912"},'
-        ' "success": true, "failed": false}',
+        (
+            '{"code": "0000", "msg": "success", "data": {"asset_id": "re_660727003963174912"},'
+            ' "success": true, "failed": false}'
+        ),
         ("0000", "success", True),
     ),
     "signed URL": (
-        '{"code": 200, "msg": "success", "data": {"asset_id": "re_1", "signed_url": "https://x",'
-        ' "expires_in": 93600}, "success": true, "failed": false}',
+        (
+            '{"code": 200, "msg": "success", "data": {"asset_id": "re_1", "signed_url": "https://x",'
+            ' "expires_in": 93600}, "success": true, "failed": false}'
+        ),
         ("200", "success", True),
     ),
     "metadata": (
-        '{"code": "0000", "msg": "success", "data": {"total": 1, "resource": [{"extension": "mp4",'
-        ' "file_size": "133652816", "upload_status": "SUCCESS"}]}, "success": true}',
+        (
+            '{"code": "0000", "msg": "success", "data": {"total": 1, "resource": [{'
+            ' "file_size": "133652816", "upload_status": "SUCCESS"}]}, "success": true}'
+        ),
         ("0000", "success", True),
     ),
     "429": (
@@ -180,8 +186,10 @@ ENVELOPES = {
     ),
     "401": ('{"code": 401, "msg": "Unauthorized", "data": null}', ("401", "Unauthorized", False)),
     "limit in a 200": (
-        '{"code": "0429", "msg": "Request has exceeded the limit.", "data": null,'
-        ' "success": false, "failed": true}',
+        (
+            '{"code": "0429", "msg": "Request has exceeded the limit.", "data": null,'
+            ' "success": false, "failed": true}'
+        ),
         ("0429", "Request has exceeded the limit.", False),
     ),
     "ambiguous": (
@@ -208,9 +216,7 @@ ENVELOPES = {
 
 
 @pytest.mark.parametrize(("body", "expected"), ENVELOPES.values(), ids=ENVELOPES)
-def test_both_dialects_of_the_envelope_are_read(
-    body: str, expected: tuple[str, str, bool]
-) -> None:
+def test_both_dialects_of_the_envelope_are_read(body: str, expected: tuple[str, str, bool]) -> None:
     """Success is one of three codes with no flag that disagrees."""
     envelope = read_envelope(body.encode())
 
@@ -267,7 +273,7 @@ def test_a_task_id_is_found(task_id: str) -> None:
 
 BAD_IDS = [
     *("", "x" * 129, "x" * 10_000, "../../etc", "a:b", "*", "{x}", "a\r\nb", "x\n", "a b", "é"),
-    *("'; DROP TABLE task; --", "\ud800", "\0", "١"),
+    *("'; DROP TABLE task; --", "\ud800", "\0", "\u0661"),
 ]
 
 
@@ -283,7 +289,7 @@ def test_a_task_id_that_is_none_is_malformed(task_id: str) -> None:
     envelope.document["data"] = {"task_id": task_id}
     with pytest.raises(Malformed) as in_answer:
         submitted_task_id(envelope)
-    assert in_answer.value.path == "$.data.task_id"
+    assert "$.data.task_id" == in_answer.value.path
 
 
 @pytest.mark.parametrize(
@@ -459,7 +465,7 @@ def test_opposite_infinities_are_malformed() -> None:
     with pytest.raises(MalformedResult) as caught:
         decoded(body)
 
-    assert caught.value.path == "$.data.data.data[0].start"
+    assert "$.data.data.data[0].start" == caught.value.path
 
 
 @pytest.mark.parametrize(
@@ -484,7 +490,7 @@ def test_half_a_surrogate_pair_is_no_speaker(second: str) -> None:
     with pytest.raises(MalformedResult, match="half of a surrogate pair") as caught:
         decoded(callback_of(rows))
 
-    assert caught.value.path == "$.data.data.data[1].speaker"
+    assert "$.data.data.data[1].speaker" == caught.value.path
 
 
 @pytest.mark.parametrize("row", [None, 5, "start", [], [0, 1, "a"], {"start": 0}])
@@ -505,7 +511,7 @@ def test_segments_that_are_all_wrong_are_one_error() -> None:
     with pytest.raises(MalformedResult) as caught:
         decoded(callback_of(rows))
 
-    assert caught.value.path == "$.data.data.data[0].start"
+    assert "$.data.data.data[0].start" == caught.value.path
 
 
 def test_the_number_of_segments_is_bounded() -> None:
@@ -515,10 +521,10 @@ def test_the_number_of_segments_is_bounded() -> None:
     most = body.replace(b'"<rows>"', (row * MAX_SEGMENTS)[:-1])
     more = body.replace(b'"<rows>"', row * MAX_SEGMENTS + b"0")
 
-    assert len(decoded(most)) == 500_000
+    assert 500_000 == len(decoded(most))
     with pytest.raises(MalformedResult, match="at most 500000 segments, got 500001") as caught:
         decoded(more)
-    assert caught.value.path == "$.data.data.data"
+    assert "$.data.data.data" == caught.value.path
 
 
 def test_no_segments_are_a_result() -> None:
@@ -586,7 +592,7 @@ def test_a_failed_job_may_have_any_data(data: object, expected: str) -> None:
 
 def test_a_failure_without_any_text_says_so() -> None:
     """The message stays a sentence."""
-    with pytest.raises(TaskFailed, match="^MAVI could not do the job: no reason given "):
+    with pytest.raises(TaskFailed, match=r"^MAVI could not do the job: no reason given "):
         decoded(b'{"code": 500}')
 
 
