@@ -115,7 +115,7 @@ def refuse(pace: Pace, interval: float, now: float, *, certain: bool = True) -> 
         return attrs.evolve(pace, extra=max(pace.extra, widened))
     in_a_row = min(pace.refusals, _MOST_DOUBLINGS)
     widened = pace.extra + _WIDENING * interval * 4.0**in_a_row
-    wider = attrs.evolve(pace, extra=_bounded(widened), refusals=pace.refusals + 1)
+    wider = attrs.evolve(pace, extra=max(pace.extra, _bounded(widened)), refusals=pace.refusals + 1)
     if in_a_row == 0:
         return wider
     return _not_before(wider, now + _bounded(interval * 2.0**in_a_row))

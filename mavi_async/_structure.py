@@ -33,11 +33,11 @@ class Malformed(Exception):
         return f"{self.path}: {self.reason}"
 
 
-def structure(document: object, model: type[_Model], path: str = "$") -> _Model:
+def structure(document: dict[str, object], model: type[_Model], path: str = "$") -> _Model:
     """Make a model of a document.
 
     Args:
-        document: What `json` reads.
+        document: An object, as `json` reads it.
         model: An attrs class.
         path: Where the document stands in the body.
 
@@ -50,8 +50,6 @@ def structure(document: object, model: type[_Model], path: str = "$") -> _Model:
         faults = transform_error(error, path=path, format_exception=_reason)
         reason, _, where = faults[0].rpartition(" @ ")
         raise Malformed(where, reason) from None
-    except _WrongType as error:
-        raise Malformed(path, str(error)) from None
 
 
 def json_name(value: object) -> str:

@@ -174,6 +174,12 @@ def test_an_uncertain_rejection_widens_to_twice_the_interval() -> None:
     assert 8.0 == refuse(Pace(extra=8.0), 1.0, 0.0, certain=False).extra
 
 
+@pytest.mark.parametrize("certain", [True, False])
+def test_a_rejection_never_narrows_a_gap(certain: bool) -> None:
+    """Also where uncertain ones have widened that of a slow rate beyond what certain ones may."""
+    assert 50.0 <= refuse(Pace(extra=50.0), 60.0, 0.0, certain=certain).extra
+
+
 def test_what_rejections_add_wears_off() -> None:
     """A request waits for the answer before it until the gap is nearly what it was."""
     pace, accepted = refuse(Pace(), 1.0, 0.0), 0
