@@ -4,10 +4,11 @@ Callbacks are unsigned, so the token in the path is looked at before anything el
 included: without it every request gets what an unknown path gets.
 """
 
+import contextlib
 import hmac
 import logging
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, Final
 
 import anyio
@@ -36,8 +37,8 @@ class CallbackLimits:
 
     Attributes:
         max_body_bytes: Larger bodies, once decompressed, get 413.
-        max_buffered_bytes: Bound on all bodies that are being read at the same time; past it,
-            503.
+        max_buffered_bytes: Bound on all bodies that are being read and stored at the same time;
+            past it, 503. At least ``max_body_bytes``.
         read_timeout: Seconds in which a body must have come, else 408.
     """
 
@@ -100,15 +101,18 @@ class Receiver:
     ) -> None:
         self._dispatcher = dispatcher
         self._tokens = checked_tokens(token, allow_unauthenticated=allow_unauthenticated)
-        checked_seconds(limits.read_timeout, "read_timeout", positive=True)
-        self._limits = limits
-        self._buffered = 0
+        self._limits = _checked_limits(limits)
+        self._room = _Room(limits.max_buffered_bytes)
 
-    def admits(self, token: str) -> bool:
-        """Tell whether the rest of the path after its prefix is a valid token."""
+    def admits(self, token: str | None) -> bool:
+        """Tell whether what follows the path and a slash is a valid token.
+
+        Args:
+            token: ``None`` where nothing follows, not even a slash.
+        """
+        if not self._tokens or token is None:
+            return not self._tokens and token is None
         offered = token.encode(errors="replace")
-        if not self._tokens:
-            return offered == b""
         matches = [hmac.compare_digest(offered, each) for each in self._tokens]
         return any(matches)
 
@@ -126,19 +130,20 @@ class Receiver:
         if method != "POST":
             return _NOT_POST
         if declared_bytes is not None and _is_more(declared_bytes, self._limits.max_body_bytes):
-            return _TOO_LARGE
+            return _refused(_TOO_LARGE)
         body: bytes | None = None
-        try:
-            with anyio.move_on_after(self._limits.read_timeout):
-                body = await self._read(encoding.strip().lower(), chunks)
-        except _TooLarge:
-            return _TOO_LARGE
-        except _Busy:
-            return _TRY_LATER
-        except Exception as error:  # noqa: BLE001 - whatever breaks a body, nothing was taken
-            log.info("a callback's body could not be read: %s", type(error).__name__)
-            return _UNREADABLE
-        return _TOO_SLOW if body is None else await self._feed(body)
+        with self._room.share() as take:
+            try:
+                with anyio.move_on_after(self._limits.read_timeout):
+                    body = await self._read(encoding.strip().lower(), chunks, take)
+            except _TooLarge:
+                return _refused(_TOO_LARGE)
+            except _Busy:
+                return _refused(_TRY_LATER)
+            except Exception as error:  # noqa: BLE001 - whatever breaks a body, nothing was taken
+                log.info("a callback's body could not be read: %s", type(error).__name__)
+                return _UNREADABLE
+            return _refused(_TOO_SLOW) if body is None else await self._feed(body)
 
     async def _feed(self, body: bytes) -> Answer:
         try:
@@ -151,25 +156,45 @@ class Receiver:
             return _TRY_LATER
         return _MALFORMED if delivery is Delivery.MALFORMED else _TAKEN[delivery]
 
-    async def _read(self, encoding: str, chunks: AsyncIterator[bytes]) -> bytes:
+    async def _read(
+        self, encoding: str, chunks: AsyncIterator[bytes], take: Callable[[int], None]
+    ) -> bytes:
         inflate = _inflater(encoding, self._limits.max_body_bytes)
-        parts = []
-        size = 0
-        try:
-            async for chunk in chunks:
-                part = chunk if inflate is None else inflate.feed(chunk)
-                parts.append(part)
-                size += len(part)
-                self._buffered += len(part)
-                if size > self._limits.max_body_bytes:
-                    raise _TooLarge
-                if self._buffered > self._limits.max_buffered_bytes:
-                    raise _Busy
-        finally:
-            self._buffered -= size
+        body = bytearray()
+        async for chunk in chunks:
+            part = chunk if inflate is None else inflate.feed(chunk)
+            take(len(part))
+            body += part
+            if len(body) > self._limits.max_body_bytes:
+                raise _TooLarge
         if inflate is not None:
             inflate.finish()
-        return b"".join(parts)
+        return bytes(body)
+
+
+class _Room:
+    """The memory that the bodies of all requests may take together."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._taken = 0
+
+    @contextlib.contextmanager
+    def share(self) -> Iterator[Callable[[int], None]]:
+        """Give a request the function with which it takes bytes; leaving gives them back."""
+        mine = 0
+
+        def take(count: int) -> None:
+            nonlocal mine
+            mine += count
+            self._taken += count
+            if self._taken > self._max_bytes:
+                raise _Busy
+
+        try:
+            yield take
+        finally:
+            self._taken -= mine
 
 
 class _Inflate:
@@ -184,10 +209,12 @@ class _Inflate:
         self._left -= len(part)
         if self._left <= 0:
             raise _TooLarge
+        if self._stream.unused_data:  # else it would be collected for as long as it comes
+            raise ValueError("something follows the compressed body")
         return part
 
     def finish(self) -> None:
-        if not self._stream.eof or self._stream.unused_data:
+        if not self._stream.eof:
             raise ValueError("the compressed body is not complete")
 
 
@@ -197,10 +224,28 @@ def _inflater(encoding: str, max_bytes: int) -> _Inflate | None:
     return _Inflate(_WINDOW_BITS[encoding], max_bytes)
 
 
+def _refused(answer: Answer) -> Answer:
+    log.warning("a callback was answered %d: %s", answer.status, answer.body.decode())
+    return answer
+
+
 def _is_more(declared: str, most: int) -> bool:
     return (
         declared.isascii() and declared.isdigit() and (len(declared) > 18 or int(declared) > most)
     )
+
+
+def _checked_limits(limits: CallbackLimits) -> CallbackLimits:
+    checked_seconds(limits.read_timeout, "read_timeout", positive=True)
+    for count in (limits.max_body_bytes, limits.max_buffered_bytes):
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ConfigurationError("max_body_bytes and max_buffered_bytes are positive integers")
+    if limits.max_buffered_bytes < limits.max_body_bytes:
+        raise ConfigurationError(
+            "max_buffered_bytes is at least max_body_bytes: a body between the two could never "
+            "be taken, however often it is sent"
+        )
+    return limits
 
 
 def checked_path(path: object) -> str:
@@ -209,6 +254,11 @@ def checked_path(path: object) -> str:
     Raises:
         ConfigurationError: Unless it is empty or begins with a slash and is plain.
     """
-    if not isinstance(path, str) or (path and not path.startswith("/")) or set(path) & set("?#{}"):
+    if (
+        not isinstance(path, str)
+        or (path and not path.startswith("/"))
+        or not path.isprintable()
+        or set(path) & set("?#{}% \\")
+    ):
         raise ConfigurationError("path is empty, or begins with '/', such as '/mavi/callback'")
     return path.rstrip("/")

@@ -1,6 +1,7 @@
 """Receive MAVI's callbacks in aiohttp."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._errors import ConfigurationError
@@ -18,6 +19,9 @@ except ModuleNotFoundError as error:
     raise ConfigurationError('this needs aiohttp: pip install "mavi-async[aiohttp]"') from error
 
 __all__ = ["add_callback_route"]
+
+_DECOMPRESSED: Final = ("gzip", "deflate", "br", "zstd")
+"""What aiohttp decompresses on its own; it hands over everything else as it came."""
 
 
 def add_callback_route(
@@ -53,15 +57,20 @@ def add_callback_route(
     )
 
     async def handle(request: web.Request) -> web.Response:
-        if not receiver.admits(request.match_info.get("token", "")):
+        if not receiver.admits(request.match_info.get("token")):
             raise web.HTTPNotFound
+        encoding = request.headers.get("Content-Encoding", "")
         answer = await receiver.receive(
             request.method,
             request.headers.get("Content-Length"),
-            "identity",  # aiohttp has decompressed the body
+            "" if encoding.lower() in _DECOMPRESSED else encoding,
             request.content.iter_any(),
         )
-        return web.Response(status=answer.status, body=answer.body, headers=dict(answer.headers))
+        headers = dict(answer.headers)
+        response = web.Response(status=answer.status, body=answer.body, headers=headers)
+        if "connection" in headers:
+            response.force_close()
+        return response
 
     prefix = checked_path(path)
     app.router.add_route("*", prefix or "/", handle)

@@ -1,6 +1,7 @@
 """Receive MAVI's callbacks in any ASGI server or framework."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 
 from mavi_async._dispatcher import Dispatcher
@@ -70,43 +71,45 @@ class CallbackApp:
             await _acknowledge_lifespan(receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
-        elif self._receiver.admits(self._token_of(scope)):
+        elif self._admits(scope):
             await answer_callback(self._receiver, scope, receive, send)
         else:
             await send_answer(_NOT_FOUND, send)
 
-    def _token_of(self, scope: Scope) -> str:
-        """What follows the path and a slash; something that no token equals if nothing does."""
+    def _admits(self, scope: Scope) -> bool:
         path: str = scope["path"]
         path = path.removeprefix(scope.get("root_path", ""))
-        if path == self._path:
-            return ""
+        if path == (self._path or "/"):
+            return self._receiver.admits(None)
         prefix = self._path + "/"
-        return path[len(prefix) :] or "/" if path.startswith(prefix) else "/"
+        return path.startswith(prefix) and self._receiver.admits(path.removeprefix(prefix))
 
 
 async def answer_callback(receiver: Receiver, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a request whose token is valid."""
     headers = dict(scope["headers"])
     declared = headers.get(b"content-length")
-    answer = await receiver.receive(
-        scope["method"],
-        None if declared is None else declared.decode("latin-1"),
-        headers.get(b"content-encoding", b"").decode("latin-1"),
-        _body(receive),
-    )
+    # Trio asks that a generator which is not exhausted be closed.
+    async with aclosing(_body(receive)) as chunks:
+        answer = await receiver.receive(
+            scope["method"],
+            None if declared is None else declared.decode("latin-1"),
+            headers.get(b"content-encoding", b"").decode("latin-1"),
+            chunks,
+        )
     await send_answer(answer, send)
 
 
 async def send_answer(answer: Answer, send: Send) -> None:
     """Send an answer."""
-    headers = [(name.encode(), value.encode()) for name, value in answer.headers]
-    headers.append((b"content-length", str(len(answer.body)).encode()))
+    # In the order in which Starlette sends them: a 404 of ours looks like one of its own.
+    headers = [(b"content-length", str(len(answer.body)).encode())]
+    headers += [(name.encode(), value.encode()) for name, value in answer.headers]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
 
 
-async def _body(receive: Receive) -> AsyncIterator[bytes]:
+async def _body(receive: Receive) -> AsyncGenerator[bytes, None]:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

@@ -14,7 +14,8 @@ from mavi_async._receiver import (
 from mavi_async.asgi import Receive, Scope, Send, answer_callback
 
 try:
-    from fastapi import APIRouter, HTTPException
+    from fastapi import APIRouter
+    from starlette.exceptions import HTTPException
 except ModuleNotFoundError as error:
     raise ConfigurationError('this needs FastAPI: pip install "mavi-async[fastapi]"') from error
 
@@ -72,6 +73,9 @@ class _Endpoint:
         self._receiver = receiver
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._receiver.admits(scope["path_params"].get("token", "")):
+        token = scope["path_params"].get("token")
+        # The "$" of Starlette's patterns also matches before a newline that ends the path.
+        if scope["path"].endswith("\n") or not self._receiver.admits(token):
+            # Starlette's own, as for an unknown path: handlers of FastAPI's see neither.
             raise HTTPException(404)
         await answer_callback(self._receiver, scope, receive, send)
