@@ -78,7 +78,7 @@ def test_help(run: Run, arguments: tuple[str, ...], words: list[str]) -> None:
         (("demo", "--rate", "0"), "rate"),
         (("demo", "--count", "0"), "count"),
         (("demo", "--replay", "no-such-folder"), "no-such-folder"),
-        (("demo", "--save-svg", "no-such-folder/demo.svg", "--rate", "100"), "no-such-folder"),
+        (("demo", "--save-svg", "no-such-folder/demo.svg"), "no-such-folder"),
         (("emulate", "--limiter", "none"), "limiter"),
         (("emulate", "--webhook-url", "example.com"), "webhook"),
         (("emulate", "--port", "99999"), "port"),
