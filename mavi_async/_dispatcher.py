@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
+from types import TracebackType
+from typing import Self
 
 import anyio.to_thread
 
@@ -177,6 +179,18 @@ class Dispatcher:
         if self._stop_watching is not None and all(inbox.is_idle for inbox in self._inboxes):
             self._stop_watching()
             self._stop_watching = None
+
+    async def __aenter__(self) -> Self:
+        self.bind()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Finish what is under way, and close the store unless it was given."""

@@ -204,7 +204,8 @@ class TaskTimeout(TaskError, TimeoutError):
 class DispatcherClosed(TaskError):
     """Raised in the waiters of a client that closes; the job still runs.
 
-    A later callback is still stored: re-attach with ``client.speaker_task(task_id)``.
+    A later callback is still stored: attach to the job with ``speaker_task(task_id)`` of
+    another client that has the same store or dispatcher.
     """
 
 

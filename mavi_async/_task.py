@@ -231,8 +231,8 @@ class SpeakerTask:
             return
         if in_time:
             raise DispatcherClosed(
-                "the client was closed while this waited; the job still runs, and "
-                "client.speaker_task(task_id) attaches to it again",
+                "the client was closed while this waited; the job still runs: attach to it with "
+                "speaker_task(task_id) of a client that has the same store",
                 self.task_id,
             )
         raise TaskTimeout(
