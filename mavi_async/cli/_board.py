@@ -1,5 +1,6 @@
 """What each recording is waiting for, seen through the store that every step is noted in."""
 
+import asyncio
 import enum
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -75,6 +76,7 @@ class Board:
         self.rows = {each: Row(each, plans.get(each), self.started_at) for each in asset_ids}
         self.callbacks = 0
         self.on_change: Callable[[str, str], None] = lambda _asset_id, _text: None
+        self._heard = asyncio.Event()
 
     def elapsed(self) -> float:
         """Return the seconds since the start."""
@@ -106,6 +108,7 @@ class Board:
     def called_back(self, task_id: str, verdict: Verdict) -> None:
         """Note a callback."""
         self.callbacks += 1
+        self._heard.set()
         row = next((row for row in self.rows.values() if row.task_id == task_id), None)
         if row is None or row.accepted_at is None:
             self.on_change("", _STRANGER)
@@ -117,6 +120,12 @@ class Board:
             late = ": late, on purpose" if row.plan == "late" else ""
             seconds = self._clock() - row.accepted_at
             self._note(row, f"callback {seconds:.1f} s after its submit{late}")
+
+    async def hear(self, callbacks: int) -> None:
+        """Wait until so many callbacks have come in all."""
+        while self.callbacks < callbacks:
+            self._heard.clear()
+            await self._heard.wait()
 
     def done(self, asset_id: str) -> None:
         """Note that the result is there."""

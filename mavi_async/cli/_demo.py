@@ -1,6 +1,7 @@
 """The demo: the client against the emulator, with callbacks early, twice and late."""
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -122,6 +123,7 @@ class _Demo:
                     await run_jobs(
                         client, self.asset_ids, self.board, self, timeout=self._patience()
                     )
+                    await self._hear_repeats()
         self.print(board_table(self.board, ascii_only=self._console.options.ascii_only))
         self.print(Text())
 
@@ -167,6 +169,13 @@ class _Demo:
                 f"Made to go wrong on purpose: {odd}.\n"
             )
         )
+
+    async def _hear_repeats(self) -> None:
+        """Wait for the repeat of a callback, which may come after everything is done."""
+        done = self.board.at(Stage.DONE)
+        expected = len(done) + sum(row.plan == "twice" for row in done)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.board.hear(expected), _PATIENCE)
 
     def _faults(self) -> list[Fault]:
         lateness = self._span() + self._options.callback_delay

@@ -1,5 +1,6 @@
 """What the board makes of each step, and how it is shown."""
 
+import asyncio
 import io
 import logging
 
@@ -88,6 +89,20 @@ async def test_a_second_callback(board: Board, second: bytes, note: str) -> None
     await store.put_callback("task-1", second, seen=False)
 
     assert note == board.rows["re_1"].note
+    assert 2 == board.callbacks
+
+
+@pytest.mark.asyncio
+async def test_hearing_callbacks(board: Board) -> None:
+    """Whoever waits for a number of them goes on with the last."""
+    store = WatchedStore(board)
+    await store.put_callback("task-1", b"{}", seen=False)
+    waiting = asyncio.create_task(board.hear(2))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await store.put_callback("task-1", b"{}", seen=False)
+    await waiting
+
     assert 2 == board.callbacks
 
 

@@ -37,14 +37,6 @@ def test_the_plain_demo(run: Run) -> None:
     assert "7 callbacks received, 6 results." == lines[-1]
 
 
-def test_the_late_one_is_the_last(run: Run) -> None:
-    """It is submitted first, and nobody else waits for it."""
-    done = re.findall(r"(\w+) +done$", run("demo", *FAST).stdout, re.MULTILINE)
-
-    assert 6 == len(done)
-    assert _RECORDINGS[0] == done[-1]
-
-
 def test_the_environment_does_not_matter(run: Run) -> None:
     """Neither a key, a URL nor a proxy that is set leads it off this machine."""
     nowhere = "http://127.0.0.1:9"
