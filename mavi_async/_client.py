@@ -19,7 +19,7 @@ from mavi_async._configuration import (
 )
 from mavi_async._diarization import Diarization
 from mavi_async._dispatcher import Dispatcher
-from mavi_async._errors import ClientClosed, ConfigurationError, StoreError, TaskStateError
+from mavi_async._errors import ClientClosed, ConfigurationError, TaskStateError
 from mavi_async._gate import Gate
 from mavi_async._loop import Home
 from mavi_async._records import Intent, IntentState, Submission
@@ -97,11 +97,14 @@ class MaviClient:
         close_timeout: float = 10.0,
         allow_http: bool = False,
     ) -> None:
+        try:
+            key = _api_key(api_key)
+        finally:
+            del api_key  # error reporters show what the frames of a traceback hold
         if store is not None and dispatcher is not None and dispatcher.store is not store:
             raise ConfigurationError("give the store to the dispatcher, or no dispatcher")
         if retry not in get_args(RetryPolicy):
             raise ConfigurationError(f"retry is one of {', '.join(get_args(RetryPolicy))}")
-        key = _api_key(api_key)
         self._base_url = BaseUrl.parse(
             base_url or os.environ.get("MAVI_BASE_URL") or _DEFAULT_BASE_URL, allow_http=allow_http
         )
@@ -121,17 +124,23 @@ class MaviClient:
         self._background = Background()
         self._home = Home("client")
         self._state: Literal["new", "open", "closed"] = "new"
-        self._submit_gate = self._gate(_SUBMIT)
-        self._generate_gate = self._gate(_GENERATE)
+        self._gates = {path: self._gate(path) for path in (_SUBMIT, _GENERATE)}
 
     @property
     def dispatcher(self) -> Dispatcher:
         """Where callbacks are fed to."""
         return self._dispatcher
 
+    @property
+    def account(self) -> str:
+        """What the account is called in the store: a digest of the key, unless it was named."""
+        return self._account
+
     async def __aenter__(self) -> Self:
         self._home.enter()
-        if self._state != "new":
+        if self._state == "open":
+            raise TaskStateError("the client is entered already: make another one")
+        if self._state == "closed":
             raise ClientClosed("a client is entered once: make a new one")
         self._dispatcher.bind()
         self._transport.open()
@@ -161,14 +170,14 @@ class MaviClient:
             RequestRejected: If MAVI refuses it; see its subclasses.
             ServiceUnavailable: If MAVI could not be reached; nothing was sent.
             SubmitOutcomeUnknown: If a job may exist; it is not submitted again.
-            StoreError: If the store is down; nothing was sent, or the task is not recorded.
+            StoreError: If the store is down; nothing was sent.
             ClientClosed: If the client was closed.
             TaskStateError: Outside ``async with``, or in another event loop.
             ConfigurationError: If the asset id cannot be one.
 
         Source: MAVI API, ``POST /transcriptions/async-generate-speaker``.
         """
-        submitter = self._submitter(_SUBMIT, self._submit_gate, self._record, self._submit_timeout)
+        submitter = self._submitter(_SUBMIT, self._record, self._submit_timeout)
         return await submitter.submit(checked_asset_id(asset_id))
 
     async def diarize(self, asset_id: str, *, timeout: float | Unset | None = UNSET) -> Diarization:
@@ -202,7 +211,7 @@ class MaviClient:
         Source: MAVI API, ``POST /transcriptions/sync-generate-speaker``.
         """
         deadline = checked_seconds(timeout, "timeout", positive=True)
-        submitter = self._submitter(_GENERATE, self._generate_gate, self._read_result, deadline)
+        submitter = self._submitter(_GENERATE, self._read_result, deadline)
         return await submitter.submit(checked_asset_id(asset_id))
 
     def speaker_task(self, task_id: str) -> SpeakerTask:
@@ -229,8 +238,9 @@ class MaviClient:
         if self._state == "closed":
             return
         self._state = "closed"
-        self._submit_gate.close()
-        self._generate_gate.close()
+        for gate in self._gates.values():
+            gate.close()
+        self._gates.clear()  # with them goes this client's say in the account's rate
         # A scope that is cancelled must not cut short what is bounded and may be billed.
         with anyio.CancelScope(shield=True):
             try:
@@ -250,7 +260,6 @@ class MaviClient:
     def _submitter(
         self,
         path: str,
-        gate: Gate,
         read: Callable[[Envelope, bytes, Intent], Awaitable[T]],
         deadline: float,
     ) -> Submitter[T]:
@@ -258,7 +267,7 @@ class MaviClient:
         return Submitter(
             path=path,
             transport=self._transport,
-            gate=gate,
+            gate=self._gates[path],
             store=self._dispatcher.store,
             background=self._background,
             account=self._account,
@@ -286,7 +295,7 @@ class MaviClient:
             await store.put_submission(submission)
             await store.update_intent(intent.intent_id, IntentState.ACCEPTED, task_id=task_id)
             await self._dispatcher.look(task)
-        except StoreError:
+        except Exception:
             # The job exists and is paid for: its caller gets it, recorded or not.
             log.exception("task %s (%s) is not recorded", task_id, intent.asset_id)
         return task
@@ -296,7 +305,7 @@ class MaviClient:
         store = self._dispatcher.store
         try:
             await store.update_intent(intent.intent_id, IntentState.ACCEPTED)
-        except StoreError:
+        except Exception:
             log.exception("the result of %s is not recorded", intent.asset_id)
         return diarization
 
@@ -306,4 +315,10 @@ def _api_key(key: str | None) -> ApiKey:
         key = os.environ.get("MAVI_API_KEY")
     if key is None:
         raise ConfigurationError("no API key: pass api_key= or set MAVI_API_KEY")
-    return ApiKey(key)
+    try:
+        return ApiKey(key)
+    except ConfigurationError as error:
+        # Without the frames that hold the key: error reporters show them.
+        raise error.with_traceback(None) from None
+    finally:
+        del key

@@ -1,85 +1,110 @@
-"""The pacer of one process: the schedule of `mavi_async._pacing` behind a lock."""
+"""The pacers of one process: the schedules of `mavi_async._pacing` behind locks."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
-from weakref import WeakValueDictionary
+from weakref import WeakSet
 
 from mavi_async import _pacing
 from mavi_async.stores._protocol import Lane, Slot
 
-__all__ = ["MemoryPacer", "process_pacer"]
+__all__ = ["MemoryPacer", "Schedule", "process_pacer"]
 
 log = logging.getLogger("mavi_async")
 
 
-class MemoryPacer:
+class Schedule:
     """One account's rate on one endpoint, for all clients, loops and threads of a process.
 
     Args:
-        interval: Seconds between requests.
         clock: Returns seconds that never go back.
     """
 
-    def __init__(self, interval: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._interval = interval
-        self._clock = clock
-        self._pace = _pacing.Pace()
-        self._lock = threading.Lock()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.pace = _pacing.Pace()
+        self.lock = threading.Lock()
+        self.pacers: WeakSet[MemoryPacer] = WeakSet()
 
-    def slow_down_to(self, interval: float) -> bool:
-        """Take over an interval if it is longer; return whether it differs."""
-        with self._lock:
-            differs = interval != self._interval
-            self._interval = max(interval, self._interval)
-        return differs
+    @property
+    def interval(self) -> float:
+        """Seconds between requests: those of the slowest client."""
+        return max(pacer.interval for pacer in self.pacers)
+
+    def has_other_rate(self, interval: float) -> bool:
+        """Tell whether some client was told another rate."""
+        with self.lock:
+            return any(pacer.interval != interval for pacer in self.pacers)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no client is left, and a new one would not be too soon after the last."""
+        return not self.pacers and self.clock() >= self.pace.next_at
+
+
+class MemoryPacer:
+    """One client's share in a schedule.
+
+    Args:
+        schedule: What all clients of the account share.
+        interval: Seconds between requests, as this client is told.
+    """
+
+    def __init__(self, schedule: Schedule, interval: float) -> None:
+        self._schedule = schedule
+        self.interval = interval
+        with schedule.lock:
+            schedule.pacers.add(self)
 
     async def reserve(self, instead_of: Slot | None = None) -> Slot:
         """Reserve the next departure, giving back an earlier reservation in the same step."""
-        with self._lock:
-            now = self._clock()
+        schedule = self._schedule
+        with schedule.lock:
+            now, interval = schedule.clock(), schedule.interval
             if instead_of is not None:
-                self._pace = _pacing.give_back(self._pace, instead_of.at)
-            self._pace, at = _pacing.reserve(self._pace, self._interval, now)
-            ack_clocked = _pacing.is_ack_clocked(self._pace, self._interval)
-            return Slot(at, at - now, _pacing.margin(self._interval), ack_clocked)
+                schedule.pace = _pacing.give_back(schedule.pace, instead_of.at)
+            schedule.pace, at = _pacing.reserve(schedule.pace, interval, now)
+            ack_clocked = _pacing.is_ack_clocked(schedule.pace, interval)
+            return Slot(at, at - now, _pacing.margin(interval), ack_clocked)
 
     async def give_back(self, slot: Slot) -> None:
         """Return a departure that is not used."""
-        with self._lock:
-            self._pace = _pacing.give_back(self._pace, slot.at)
+        schedule = self._schedule
+        with schedule.lock:
+            schedule.pace = _pacing.give_back(schedule.pace, slot.at)
 
     async def left(self, slot: Slot, *, late: float) -> None:
         """Note that the request left, `late` seconds later than its slot began."""
-        with self._lock:
-            self._pace = _pacing.leave(self._pace, self._interval, slot.at, slot.at + late)
+        schedule = self._schedule
+        with schedule.lock:
+            schedule.pace = _pacing.leave(schedule.pace, schedule.interval, slot.at, slot.at + late)
 
     async def answered(self, *, refused: bool, certain: bool = True) -> None:
         """Note whether the request was over the limit."""
-        with self._lock:
+        schedule = self._schedule
+        with schedule.lock:
             if refused:
-                self._pace = _pacing.refuse(
-                    self._pace, self._interval, self._clock(), certain=certain
+                schedule.pace = _pacing.refuse(
+                    schedule.pace, schedule.interval, schedule.clock(), certain=certain
                 )
             else:
-                self._pace = _pacing.accept(self._pace)
+                schedule.pace = _pacing.accept(schedule.pace)
 
 
-_pacers: WeakValueDictionary[Lane, MemoryPacer] = WeakValueDictionary()
-_pacers_lock = threading.Lock()
+_schedules: dict[Lane, Schedule] = {}
+_schedules_lock = threading.Lock()
 
 
 def process_pacer(lane: Lane, interval: float) -> MemoryPacer:
-    """Return the pacer that every client of this process shares; the slowest rate wins."""
-    with _pacers_lock:
-        pacer = _pacers.get(lane)
-        if pacer is None:
-            pacer = _pacers[lane] = MemoryPacer(interval)
-            return pacer
-    if pacer.slow_down_to(interval):
-        log.warning(
-            "clients of one account ask for different rates on %s: the slowest one counts",
-            lane.endpoint,
-        )
-    return pacer
+    """Return a share in the schedule of a lane, which outlives its clients until it is over."""
+    with _schedules_lock:
+        for each in [each for each, schedule in _schedules.items() if schedule.is_over]:
+            del _schedules[each]
+        schedule = _schedules.setdefault(lane, Schedule())
+        if schedule.has_other_rate(interval):
+            log.warning(
+                "clients of one account ask for different rates on %s: the slowest one counts",
+                lane.endpoint,
+            )
+        return MemoryPacer(schedule, interval)

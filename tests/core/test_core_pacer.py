@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from mavi_async.stores import Lane, MemoryStore
-from mavi_async.stores._pacer import MemoryPacer, process_pacer
+from mavi_async.stores import Lane, MemoryStore, Pacer
+from mavi_async.stores._pacer import MemoryPacer, Schedule, process_pacer
 
 LANE = Lane("https://pacer.example", "account", "/path")
 
@@ -32,7 +32,7 @@ def clock() -> Clock:
 @pytest.fixture
 def pacer(clock: Clock) -> MemoryPacer:
     """One request a second."""
-    return MemoryPacer(1.0, clock)
+    return MemoryPacer(Schedule(clock), 1.0)
 
 
 @pytest.mark.asyncio
@@ -103,27 +103,56 @@ async def test_an_uncertain_answer_pauses_nobody(pacer: MemoryPacer, clock: Cloc
     assert pytest.approx(52.02) == (await pacer.reserve()).at
 
 
-def test_a_lane_has_one_pacer_in_the_process() -> None:
+def slots_of(*pacers: Pacer) -> list[float]:
+    """When a slot of each begins, reserved in this order."""
+
+    async def reserve() -> list[float]:
+        return [(await pacer.reserve()).at for pacer in pacers]
+
+    return asyncio.run(reserve())
+
+
+def test_a_lane_has_one_schedule_in_the_process() -> None:
     """Whichever store asks for it; each origin, account and endpoint is a lane of its own."""
-    one = process_pacer(LANE, 1.0)
-
-    assert one is process_pacer(LANE, 1.0)
-    assert MemoryStore().pacer(LANE, 1.0) is one is MemoryStore().pacer(LANE, 1.0)
+    pacers = [process_pacer(LANE, 1.0), *(MemoryStore().pacer(LANE, 1.0) for _ in range(2))]
     others = [
-        Lane("https://other.example", "account", "/path"),
-        Lane("https://pacer.example", "other", "/path"),
-        Lane("https://pacer.example", "account", "/other"),
+        process_pacer(lane, 1.0)
+        for lane in (
+            Lane("https://other.example", "account", "/path"),
+            Lane("https://pacer.example", "other", "/path"),
+            Lane("https://pacer.example", "account", "/other"),
+        )
     ]
-    assert one not in [process_pacer(lane, 1.0) for lane in others]
+
+    first, second, third = slots_of(*pacers)
+
+    assert [1.02, 1.02] == pytest.approx([second - first, third - second])
+    assert all(slot < second for slot in slots_of(*others))
 
 
-def test_a_pacer_goes_with_its_last_client() -> None:
-    """A process that talks to many accounts keeps no schedule of those it is done with."""
-    lane = Lane("https://gone.example", "account", "/path")
-    process_pacer(lane, 5.0)
+def test_a_schedule_outlives_its_clients_until_it_is_over(clock: Clock) -> None:
+    """A client for every submit is no way around the limit."""
+    schedule = Schedule(clock)
+    pacer = MemoryPacer(schedule, 5.0)
+    slots_of(pacer)
+
+    del pacer
     gc.collect()
 
-    assert pytest.approx(1.02) == asyncio.run(gap_of(process_pacer(lane, 1.0)))
+    assert not schedule.is_over
+    clock.now += 5.02
+    assert schedule.is_over
+
+
+def test_a_client_that_is_gone_has_no_say_in_the_rate() -> None:
+    """But the distance to its last request is kept."""
+    lane = Lane("https://gone.example", "account", "/path")
+    (before,) = slots_of(process_pacer(lane, 5.0))
+    gc.collect()
+
+    first, second = slots_of(*[process_pacer(lane, 1.0)] * 2)
+
+    assert [5.02, 1.02] == pytest.approx([first - before, second - first])
 
 
 async def gap_of(pacer: MemoryPacer) -> float:
@@ -140,12 +169,12 @@ def test_the_slowest_rate_wins(
     lane = Lane("https://slow.example", "account", f"/{first}")
     pacer = process_pacer(lane, first)
     with caplog.at_level(logging.WARNING, "mavi_async"):
-        assert pacer is process_pacer(lane, second)
+        other = process_pacer(lane, second)
 
     assert [
         f"clients of one account ask for different rates on /{first}: the slowest one counts"
     ] == caplog.messages
-    assert pytest.approx(2.02) == asyncio.run(gap_of(pacer))
+    assert pytest.approx(2.02) == asyncio.run(gap_of(pacer)) == asyncio.run(gap_of(other))
 
 
 def test_one_rate_is_not_worth_a_word(caplog: pytest.LogCaptureFixture) -> None:
@@ -154,8 +183,8 @@ def test_one_rate_is_not_worth_a_word(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "mavi_async"):
         pacers = [process_pacer(lane, 1.0) for _ in range(3)]
 
-    assert [pacers[0]] * 3 == pacers
     assert [] == caplog.messages
+    assert len(pacers) == 3
 
 
 def test_threads_get_slots_of_their_own(pacer: MemoryPacer) -> None:
@@ -185,7 +214,7 @@ def test_threads_get_slots_of_their_own(pacer: MemoryPacer) -> None:
     assert all(later - earlier >= 1.0 for earlier, later in pairwise(sorted(slots)))
 
 
-def test_threads_share_one_pacer() -> None:
+def test_threads_share_one_schedule() -> None:
     """Also where they ask for a lane for the first time, all at once."""
     lane = Lane("https://threads.example", "account", "/path")
     start, pacers = threading.Barrier(8), list[MemoryPacer]()
@@ -200,4 +229,5 @@ def test_threads_share_one_pacer() -> None:
     for thread in threads:
         thread.join()
 
-    assert [pacers[0]] * 8 == pacers
+    slots = slots_of(*pacers)
+    assert [1.02] * 7 == pytest.approx([later - earlier for earlier, later in pairwise(slots)])
