@@ -113,12 +113,18 @@ class Background:
         self.start(logged)
 
     async def finish(self, grace: float) -> None:
-        """Let the jobs finish for up to `grace` seconds, then cancel what is left."""
-        with anyio.move_on_after(grace):
-            await self._all_done()
-        for job in tuple(self._jobs):
-            job.cancel()
-        await self._all_done()
+        """Let the jobs finish for up to `grace` seconds, then cancel what is left.
+
+        Being cancelled ends the grace.
+        """
+        try:
+            with anyio.move_on_after(grace):
+                await self._all_done()
+        finally:
+            for job in tuple(self._jobs):
+                job.cancel()
+            with anyio.CancelScope(shield=True):
+                await self._all_done()
 
     async def _all_done(self) -> None:
         while self._jobs:

@@ -5,9 +5,12 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import anyio
+import attrs
 import pytest
 
-from mavi_async import Dispatcher, MaviClient
+from mavi_async import Dispatcher, MaviClient, _retry, _submit
+from mavi_async._answers import Attempt
+from mavi_async._retry import Again, RetryPolicy
 
 KEY = "sk-mavi-0123456789abcdef"
 
@@ -76,3 +79,22 @@ def until() -> Until:
                 await anyio.sleep(0.001)
 
     return wait
+
+
+@pytest.fixture
+def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Have everything tried again at once; the delays that were due are listed."""
+    due: list[float] = []
+    decide = _retry.next_try
+
+    def decide_at_once(
+        attempt: Attempt, *, tries: int, policy: RetryPolicy, jitter: float, now: float
+    ) -> Again | None:
+        again = decide(attempt, tries=tries, policy=policy, jitter=jitter, now=now)
+        if again is None:
+            return None
+        due.append(again.delay)
+        return attrs.evolve(again, delay=0.0)
+
+    monkeypatch.setattr(_submit, "next_try", decide_at_once)
+    return due
