@@ -198,7 +198,7 @@ def _rejection(
 
 def _meaning(status: int, code: str | None) -> int:
     """The more telling of status and code: an error can arrive with HTTP 200."""
-    number = int(code) if code and code.isascii() and code.isdigit() and len(code) < 9 else 0
+    number = int(code) if code and code.isascii() and code.isdigit() else 0
     return number if number not in (0, 200) else status
 
 

@@ -3,6 +3,7 @@
 import email.utils
 import json
 import math
+import time
 
 import pytest
 from hypothesis import given
@@ -103,6 +104,16 @@ TABLE: dict[str, tuple[Attempt, Outcome, type[ApiError]]] = {
     "0001 in a 200": (Reply(200, envelope("0001")), Outcome.REJECTED, RequestRejected),
     "0409 in a 200": (Reply(200, envelope("0409")), Outcome.REJECTED, RequestRejected),
     "words in a 200": (Reply(200, envelope("NOPE")), Outcome.REJECTED, RequestRejected),
+    "superscript in a 200": (
+        Reply(200, envelope("\N{SUPERSCRIPT TWO}")),
+        Outcome.REJECTED,
+        RequestRejected,
+    ),
+    "other digits in a 400": (
+        Reply(400, envelope("\u0664\u0660\u0661")),
+        Outcome.REJECTED,
+        RequestRejected,
+    ),
     "other digits in a 200": (Reply(200, envelope("٤٢٩")), Outcome.REJECTED, RequestRejected),
     "endless code in a 200": (Reply(200, envelope("1" * 5_000)), Outcome.REJECTED, RequestRejected),
     "negative in a 200": (Reply(200, envelope(-401)), Outcome.REJECTED, RequestRejected),
@@ -292,6 +303,19 @@ RETRY_AFTER = {
 def test_retry_after_is_read_in_every_form(header: str | None, expected: float | None) -> None:
     """Seconds or a date, on whatever host; nonsense is as good as none."""
     assert expected == Reply(429, b"", header).seconds_to_wait(100.0)
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process is fixed here")
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "JST-9", "EST5"])
+def test_a_date_means_the_same_in_every_zone(zone: str) -> None:
+    """Where it names none, it is GMT, and not the zone of the host."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        found = Reply(429, b"", "Thu Jan  1 00:02:00 1970").seconds_to_wait(100.0)
+    time.tzset()
+
+    assert 20.0 == found
 
 
 @given(st.text() | st.text("0123456789 ,:+-JanMonGMT"), st.floats(0, 1e10))

@@ -59,6 +59,8 @@ ODD: dict[str, tuple[bytes, Any]] = {
     "number": (b"1.5", 1.5),
     "string": (b'"x"', "x"),
     "empty list": (b"[]", []),
+    "opening bracket between escaped quotes": (b'["\\"[\\""]', ['"["']),
+    "closing bracket between escaped quotes": (b'["\\"]\\""]', ['"]"']),
     "space around": (b" \n{}\r\n", {}),
     "2^64": (b"[18446744073709551616]", [2**64]),
     "400 digits": (b"1" * 400, int("1" * 400)),

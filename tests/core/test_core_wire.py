@@ -602,7 +602,9 @@ HOSTILE = {
     "NUL": ("a\0b", "a b"),
     "bidi": ("a\u202eb\u2066c", "a b c"),
     "a megabyte": ("<b>" * 350_000, ("<b>" * 167)[:500] + "…"),
-    "surrogate escapes": ("\U000e0001a", "a"),
+    "500 characters": ("x" * 500, "x" * 500),
+    "501 characters": ("x" * 501, "x" * 500 + "…"),
+    "tags": ("\U000e0001a", "a"),
     "letters": ("Gespräch 会話", "Gespräch 会話"),
     "spaces": ("  a  ", "a"),
 }
