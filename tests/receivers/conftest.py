@@ -5,9 +5,9 @@ import contextlib
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import attrs
 import httpx
@@ -56,9 +56,10 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self._got = asyncio.Event()
+        self._news = asyncio.Event()
         self._received = bytearray()
         self._is_open = True
+        self._may_write = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -68,16 +69,25 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Keep what came."""
         self._received += data
-        self._got.set()
+        self._news.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note the end; a reset is one as well."""
         self._is_open = False
-        self._got.set()
+        self._news.set()
+
+    def pause_writing(self) -> None:
+        """Note that the server does not read."""
+        self._may_write = False
+
+    def resume_writing(self) -> None:
+        """Note that the server reads again."""
+        self._may_write = True
+        self._news.set()
 
     @property
     def is_answered(self) -> bool:
-        """Whether anything came back yet."""
+        """Whether anything came back that was not asked for yet."""
         return bool(self._received)
 
     def send(self, data: bytes) -> None:
@@ -91,9 +101,23 @@ class Connection(asyncio.Protocol):
         self._transport.write_eof()
 
     def cut(self) -> None:
-        """Go away at once, without an orderly end."""
+        """Go away at once."""
         assert self._transport is not None
         self._transport.abort()
+
+    async def pour(self, data: bytes) -> None:
+        """Send bytes no faster than they are taken, until an answer comes."""
+        for begin in range(0, len(data), 65_536):
+            while not self._may_write and self._is_open and not self.is_answered:
+                await self._more()
+            if not self._is_open or self.is_answered:
+                return
+            self.send(data[begin : begin + 65_536])
+
+    async def continued(self) -> None:
+        """Wait until the server asks for the body."""
+        while not self._received.startswith(b"HTTP/1.1 100"):
+            await self._more()
 
     async def closed(self) -> bytes:
         """Wait until the server closes and return everything that came."""
@@ -102,24 +126,24 @@ class Connection(asyncio.Protocol):
         return bytes(self._received)
 
     async def answer(self) -> RawAnswer:
-        """Wait for a whole answer."""
+        """Wait for the next answer; one that only says to continue is none."""
         while True:
-            head, separator, body = bytes(self._received).partition(b"\r\n\r\n")
-            if head.startswith(b"HTTP/1.1 100"):
-                del self._received[: len(head + separator)]
-                continue
+            head, separator, rest = bytes(self._received).partition(b"\r\n\r\n")
             if separator:
-                answer = _answer(head, body)
-                length = answer.header("content-length")
-                if not self._is_open or (length is not None and len(body) >= int(length)):
-                    return answer
+                answer = _answer(head, rest)
+                length = int(answer.header("content-length") or 0)
+                if len(rest) >= length:
+                    del self._received[: len(head) + len(separator) + length]
+                    if answer.status != 100:
+                        return attrs.evolve(answer, body=rest[:length])
+                    continue
             assert self._is_open, f"the connection ended after {bytes(self._received)!r}"
             await self._more()
 
     async def _more(self) -> None:
-        self._got.clear()
+        self._news.clear()
         async with asyncio.timeout(DEADLINE):
-            await self._got.wait()
+            await self._news.wait()
 
 
 def _answer(head: bytes, body: bytes) -> RawAnswer:
@@ -181,6 +205,24 @@ class Service:
         head = (f"{method} {target} HTTP/1.1", "Host: service.test", *headers, "", "")
         connection.send("\r\n".join(head).encode("latin-1"))
         return connection
+
+    async def burst(self, bodies: Iterable[bytes]) -> list[RawAnswer]:
+        """Send many callbacks over several connections at once, in order on each of them."""
+        left = list(enumerate(bodies))
+        answers: dict[int, RawAnswer] = {}
+
+        async def work() -> None:
+            connection = await self.connect()
+            while left:
+                number, body = left.pop(0)
+                head = f"POST {self.path}/{TOKEN} HTTP/1.1\r\nHost: service.test\r\n"
+                connection.send(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+                answers[number] = await connection.answer()
+            connection.cut()
+
+        await asyncio.gather(*(work() for _ in range(20)))
+        self.answers.extend(answer.body for answer in answers.values())
+        return [answer for _, answer in sorted(answers.items())]
 
     async def raw(self, *headers: str, method: str, target: str, body: bytes = b"") -> RawAnswer:
         """Send a request as it is, on a connection of its own, and return the whole answer."""
@@ -248,11 +290,14 @@ async def _service(
     # asyncio sets it only where the socket names its protocol, and each answer would take 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     port = listener.getsockname()[1]
+    # One for both ends, since loading certificates takes longer than most tests.
+    http = httpx.AsyncClient(trust_env=False, timeout=DEADLINE, verify=False)
     client = MaviClient(
-        KEY, base_url="http://127.0.0.1:9", dispatcher=dispatcher, result_timeout=DEADLINE
-    )
-    http = httpx.AsyncClient(
-        trust_env=False, timeout=DEADLINE, limits=httpx.Limits(max_connections=None)
+        KEY,
+        base_url="http://127.0.0.1:9",
+        dispatcher=dispatcher,
+        http_client=http,
+        result_timeout=DEADLINE,
     )
     run = _run_aiohttp if kind == "aiohttp" else _run_asgi
     async with client, run(kind, dispatcher, options, listener), http:
@@ -266,7 +311,7 @@ async def _run_aiohttp(
 ) -> AsyncIterator[None]:
     app = web.Application()
     add_callback_route(app, dispatcher, **options)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01, lingering_time=0.1)
     await runner.setup()
     await web.SockSite(runner, listener).start()
     yield
@@ -289,10 +334,15 @@ def _asgi_app(kind: str, dispatcher: Dispatcher, options: dict[str, Any]) -> ASG
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers and its polling."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, http: Literal["auto", "h11"]) -> None:
         super().__init__(
             uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="off", timeout_keep_alive=60
+                app,
+                http=http,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_keep_alive=60,
             )
         )
 
@@ -318,7 +368,9 @@ class _Server(uvicorn.Server):
 async def _run_asgi(
     kind: str, dispatcher: Dispatcher, options: dict[str, Any], listener: socket.socket
 ) -> AsyncIterator[None]:
-    server = _Server(_asgi_app(kind, dispatcher, options))
+    # "auto" is the faster parser where it is installed.
+    http: Literal["auto", "h11"] = "h11" if kind == "asgi" else "auto"
+    server = _Server(_asgi_app(kind, dispatcher, options), http)
     await server.start(listener)
     yield
     await server.stop()
