@@ -140,7 +140,10 @@ class Transport:
         finally:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
-        return Reply(response.status_code, self._clean(body), response.headers.get("retry-after"))
+        retry_after = response.headers.get("retry-after")
+        if retry_after is not None:
+            retry_after = self._key.redact(retry_after)
+        return Reply(response.status_code, self._clean(body), retry_after)
 
     def _authorize(self, request: Any) -> Any:
         url = request.url
