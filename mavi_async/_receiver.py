@@ -163,10 +163,10 @@ class Receiver:
         body = bytearray()
         async for chunk in chunks:
             part = chunk if inflate is None else inflate.feed(chunk)
+            if len(body) + len(part) > self._limits.max_body_bytes:
+                raise _TooLarge
             take(len(part))
             body += part
-            if len(body) > self._limits.max_body_bytes:
-                raise _TooLarge
         if inflate is not None:
             inflate.finish()
         return bytes(body)

@@ -1,0 +1,203 @@
+"""Receivers whose store is down, hung, full or broken: 503, and nothing is lost by it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mavi_async import Dispatcher, MemoryStore, StoreError
+from mavi_async._records import Put, Submission
+
+if TYPE_CHECKING:
+    import httpx
+
+    from tests.receivers.conftest import Serve
+
+Callback = Callable[..., bytes]
+
+
+class FaultyStore(MemoryStore):
+    """A store that raises, or hangs, for as long as it is told to.
+
+    Args:
+        local: Whether the dispatcher takes it for one that never suspends.
+    """
+
+    def __init__(self, *, local: bool) -> None:
+        super().__init__()
+        self.local = local
+        self.fault: BaseException | None = None
+        self.hangs = False
+        self.gate = asyncio.Event()
+        self.fault_after: BaseException | None = None
+
+    async def put_callback(self, task_id: str, body: bytes, *, seen: bool) -> Put:
+        """Keep a body, or do what the fault is."""
+        if self.hangs:
+            await self.gate.wait()
+        if self.fault is not None:
+            raise self.fault
+        put = await super().put_callback(task_id, body, seen=seen)
+        if self.fault_after is not None:
+            raise self.fault_after
+        return put
+
+
+def is_later(answer: "httpx.Response") -> bool:
+    """Whether an answer asks to send the callback again, and says nothing else."""
+    return (
+        (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        and b"Traceback" not in answer.content
+        and b"File " not in answer.content
+    )
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mavi_async._dispatcher._STORE_SECONDS", 0.05)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("local", [True, False])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        StoreError("the store is down"),
+        RuntimeError("what nobody expects"),
+        OSError(28, "No space left on device"),
+        TimeoutError(),
+        KeyError("task"),
+        RecursionError(),
+        MemoryError(),
+        UnicodeDecodeError("utf-8", b"x", 0, 1, "odd"),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+async def test_store_that_raises(
+    serve: "Serve", callback: Callback, fault: Exception, local: bool
+) -> None:
+    """While the store raises nobody is woken; the callback that is sent again resolves."""
+    store = FaultyStore(local=local)
+    service = await serve(dispatcher=Dispatcher(store=store))
+    task = service.task("job")
+    waiting = asyncio.ensure_future(task.wait())
+    store.fault = fault
+    refused = [await service.post(callback("job")) for _ in range(3)]
+    was_done = task.done()
+    store.fault = None
+    taken = await service.post(callback("job"))
+
+    assert all(is_later(answer) for answer in refused)
+    assert not was_done
+    assert (200, "resolved") == (taken.status_code, taken.json()["delivery"])
+    assert callback("job") == (await waiting).raw
+
+
+@pytest.mark.asyncio
+async def test_store_that_hangs(serve: "Serve", callback: Callback) -> None:
+    """A store that does not answer costs a request its answer, and not the result."""
+    store = FaultyStore(local=False)
+    service = await serve(dispatcher=Dispatcher(store=store))
+    task = service.task("job")
+    waiting = asyncio.ensure_future(task.wait())
+    store.hangs = True
+    refused = await asyncio.gather(*(service.post(callback("job")) for _ in range(10)))
+    was_done = task.done()
+    store.hangs = False
+    taken = await service.post(callback("job"))
+
+    assert all(is_later(answer) for answer in refused)
+    assert not was_done
+    assert (200, "resolved") == (taken.status_code, taken.json()["delivery"])
+    assert callback("job") == (await waiting).raw
+
+
+@pytest.mark.asyncio
+async def test_store_that_answers_too_late(serve: "Serve", callback: Callback) -> None:
+    """A body that is kept after its request was given up counts; sent again it is a duplicate."""
+    store = FaultyStore(local=False)
+    service = await serve(dispatcher=Dispatcher(store=store))
+    waiting = asyncio.ensure_future(service.task("job").wait())
+    store.hangs = True
+    refused = await service.post(callback("job"))
+    store.hangs = False
+    store.gate.set()
+    diarization = await waiting
+    again = await service.post(callback("job"))
+
+    assert is_later(refused)
+    assert callback("job") == diarization.raw
+    assert (200, "duplicate") == (again.status_code, again.json()["delivery"])
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("local", [True, False])
+async def test_store_that_fails_after_keeping(
+    serve: "Serve", callback: Callback, local: bool
+) -> None:
+    """A store that keeps a body and then fails is asked again, and the waiter is served."""
+    store = FaultyStore(local=local)
+    service = await serve(dispatcher=Dispatcher(store=store))
+    waiting = asyncio.ensure_future(service.task("job").wait())
+    store.fault_after = StoreError("the connection broke after the commit")
+    refused = await service.post(callback("job"))
+    store.fault_after = None
+    again = await service.post(callback("job"))
+
+    assert is_later(refused)
+    assert 200 == again.status_code
+    assert callback("job") == (await waiting).raw
+
+
+@pytest.mark.asyncio
+async def test_hanging_store_does_not_block_others(serve: "Serve", callback: Callback) -> None:
+    """While one body hangs in the store, requests that need none of it are answered."""
+    store = FaultyStore(local=False)
+    service = await serve(dispatcher=Dispatcher(store=store))
+    store.hangs = True
+    hanging = asyncio.ensure_future(service.post(callback("job")))
+    bad = await service.post(b"{}")
+    store.hangs = False
+    good = await service.post(callback("other"))
+
+    assert (400, 200) == (bad.status_code, good.status_code)
+    assert is_later(await hanging)
+
+
+@pytest.mark.asyncio
+async def test_full_store(serve: "Serve", callback: Callback) -> None:
+    """A store full of unknown callbacks takes no more of them, and every known one."""
+    store = MemoryStore(max_unknown=3)
+    service = await serve(dispatcher=Dispatcher(store=store))
+    await store.put_submission(Submission("known", "account", "re_1", 4e9))
+    waiting = asyncio.ensure_future(service.task("awaited").wait())
+    unknown = [await service.post(callback(f"unknown{number}")) for number in range(5)]
+    known = await service.post(callback("known"))
+    awaited = await service.post(callback("awaited"))
+    again = await service.post(callback("unknown0"))
+
+    assert [200, 200, 200, 503, 503] == [answer.status_code for answer in unknown]
+    assert is_later(unknown[-1])
+    assert (200, 200) == (known.status_code, awaited.status_code)
+    assert callback("awaited") == (await waiting).raw
+    assert "duplicate" == again.json()["delivery"]
+
+
+@pytest.mark.asyncio
+async def test_broken_store_of_somebody_else(
+    serve: "Serve", callback: Callback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that does not keep to its contract is answered for like one that is down."""
+    store = MemoryStore()
+    service = await serve(dispatcher=Dispatcher(store=store))
+
+    async def put_callback(task_id: str, body: bytes, *, seen: bool) -> None:
+        """Return what no store should."""
+
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "put_callback", put_callback)
+        refused = await service.post(callback("job"))
+
+    assert is_later(refused)
+    assert 200 == (await service.post(callback("job"))).status_code
