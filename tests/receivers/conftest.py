@@ -137,7 +137,8 @@ class Connection(asyncio.Protocol):
                     if answer.status != 100:
                         return attrs.evolve(answer, body=rest[:length])
                     continue
-            assert self._is_open, f"the connection ended after {bytes(self._received)!r}"
+            if not self._is_open:
+                raise ConnectionResetError(f"it ended after {bytes(self._received)!r}")
             await self._more()
 
     async def _more(self) -> None:
