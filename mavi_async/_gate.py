@@ -14,6 +14,7 @@ import anyio.lowlevel
 
 from mavi_async._errors import ClientClosed, StoreError
 from mavi_async._loop import Waiter, new_waiter
+from mavi_async._pacing import RoundTrips
 from mavi_async.stores import Pacer, Slot
 
 __all__ = ["Gate", "Turn"]
@@ -27,6 +28,10 @@ _HEAD_START = 0.004
 # Reading the clock twice takes longer than the tolerance of a very fast rate.
 _CLOCK_GRAIN = 0.00005
 _LONGEST_WAIT_FOR_ANSWER = 1.0
+# An answer that is late by this part of the interval, or by 20 ms, tells of a stall on the way.
+# What is less counts as jitter, which the margin is for, unless rejections say otherwise.
+_STALL = 0.1
+_LONGEST_JITTER = 0.020
 
 
 class Turn:
@@ -37,7 +42,8 @@ class Turn:
         self._slot = slot
         self._begins_at = begins_at
         self._left_at: float | None = None
-        self._reported = False
+        self._delay = 0.0
+        self._reported_late: float | None = None
         self._answer_awaited_by: Waiter | None = None
         self._has_ended = False
 
@@ -63,6 +69,7 @@ class Turn:
     async def answered(self, *, refused: bool, certain: bool = True) -> None:
         """Note that the request has its answer."""
         self.left()
+        self._note_round_trip()
         try:
             await self.report_departure()
             await self._gate.report(self._gate.pacer.answered(refused=refused, certain=certain))
@@ -73,25 +80,34 @@ class Turn:
         """Note that the request has ended without an answer; a slot that was not used is free."""
         try:
             if not sent and not self.has_left:
-                self._reported = True
+                self._reported_late = 0.0
                 await self._gate.report(self._gate.pacer.give_back(self._slot))
         finally:
             self.left()
             self._end()
 
     async def report_departure(self) -> None:
-        """Tell the shared schedule when the request left, once."""
-        if self._left_at is None or self._reported:
+        """Tell the shared schedule when the request left, and again if it was held up later."""
+        if self._left_at is None:
             return
-        self._reported = True
-        late = max(0.0, self._left_at - self._begins_at)
-        await self._gate.report(self._gate.pacer.left(self._slot, late=late))
+        late = max(0.0, self._left_at - self._begins_at) + self._delay
+        if self._reported_late is None or late > self._reported_late:
+            self._reported_late = late
+            await self._gate.report(self._gate.pacer.left(self._slot, late=late))
 
-    async def wait_for_answer(self) -> None:
-        """Wait until the request has its answer, but not for one that hangs."""
+    async def was_held_up(self) -> bool:
+        """Wait for the answer, but not for one that hangs; tell whether it was late."""
         if not self._has_ended:
             self._answer_awaited_by = new_waiter()
             await self._answer_awaited_by.park(_LONGEST_WAIT_FOR_ANSWER)
+        return self._delay > 0
+
+    def _note_round_trip(self) -> None:
+        excess = self._gate.round_trips.excess(time.monotonic() - (self._left_at or 0.0))
+        jitter = min(_LONGEST_JITTER, _STALL * self._slot.interval)
+        expected = 0.0 if self._slot.ack_clocked else jitter
+        if excess > max(expected, self._slot.tolerance):
+            self._delay = excess
 
     def _end(self) -> None:
         self._has_ended = True
@@ -111,6 +127,7 @@ class Gate:
 
     def __init__(self, pacer: Pacer, *, max_in_flight: int) -> None:
         self.pacer = pacer
+        self.round_trips = RoundTrips()
         self._free = max_in_flight
         self._has_head = False
         self._queue: OrderedDict[Waiter, None] = OrderedDict()
@@ -202,13 +219,10 @@ class Gate:
             waiter.wake()
 
     async def _departure(self) -> Turn:
-        previous = self._previous
-        if previous is not None:
-            await previous.report_departure()
         slot, begins_at = await self._reserve()
         try:
-            if slot.ack_clocked and previous is not None:
-                await previous.wait_for_answer()
+            if await self._was_held_up(slot):
+                slot, begins_at = await self._reserve(instead_of=slot)
             await self.rest(begins_at - _HEAD_START - time.monotonic())
             while time.monotonic() - begins_at > max(slot.tolerance, _CLOCK_GRAIN):
                 slot, begins_at = await self._reserve(instead_of=slot)
@@ -219,6 +233,13 @@ class Gate:
             raise
         return Turn(self, slot, begins_at)
 
+    async def _was_held_up(self, slot: Slot) -> bool:
+        """Whether the request before may have arrived late; its answer tells, if it is near."""
+        is_near = slot.ack_clocked or self.round_trips.usual < slot.interval / 2
+        return is_near and self._previous is not None and await self._previous.was_held_up()
+
     async def _reserve(self, instead_of: Slot | None = None) -> tuple[Slot, float]:
+        if self._previous is not None:
+            await self._previous.report_departure()
         slot = await self.pacer.reserve(instead_of)
         return slot, time.monotonic() + slot.delay

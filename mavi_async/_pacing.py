@@ -9,12 +9,14 @@ schedule costs no time, spacing by arrival would. A rejection makes the gap wide
 a second one in a row pauses everybody.
 """
 
+from collections import deque
 from typing import Final
 
 import attrs
 
 __all__ = [
     "Pace",
+    "RoundTrips",
     "accept",
     "gap",
     "give_back",
@@ -23,12 +25,15 @@ __all__ = [
     "margin",
     "refuse",
     "reserve",
+    "slack",
 ]
 
 _LONGEST_PAUSE: Final = 32.0
-_MOST_DOUBLINGS: Final = 64
+_HIGHEST_PRESSURE: Final = 64.0
 _WIDENING: Final = 0.03
+_GROWTH: Final = 1.25
 _NARROWING: Final = 0.99
+_RELIEF: Final = 0.9
 
 
 @attrs.frozen
@@ -39,7 +44,7 @@ class Pace:
         next_at: When the next slot begins.
         last_at: The slot that was given out last, until it is used or given back.
         extra: Seconds that rejections have added to the gap.
-        refusals: Rejections since a request was last accepted.
+        pressure: How many rejections there were lately; each acceptance takes a tenth away.
         refund_at: When the last slot may be given to another, should it be given back: not
             within the gap after a request that left late meanwhile, nor during a pause.
     """
@@ -47,7 +52,7 @@ class Pace:
     next_at: float = float("-inf")
     last_at: float | None = None
     extra: float = 0.0
-    refusals: int = 0
+    pressure: float = 0.0
     refund_at: float = float("-inf")
 
 
@@ -60,9 +65,14 @@ def margin(interval: float) -> float:
     return min(0.020, interval * min(0.02, max(0.005, 0.02 * interval)))
 
 
+def slack(pace: Pace, interval: float) -> float:
+    """Return the seconds that a request may be late without coming too close to the next."""
+    return margin(interval) + pace.extra
+
+
 def gap(pace: Pace, interval: float) -> float:
     """Return the seconds between one departure and the next."""
-    return interval + margin(interval) + pace.extra
+    return interval + slack(pace, interval)
 
 
 def is_ack_clocked(pace: Pace, interval: float) -> bool:
@@ -86,23 +96,24 @@ def give_back(pace: Pace, at: float) -> Pace:
 def leave(pace: Pace, interval: float, at: float, left_at: float) -> Pace:
     """Note when the request of a slot left.
 
-    Up to the margin it is on time: the next one is still an interval behind it.
+    Within the slack it is on time: the next one is still an interval behind it.
     """
-    if left_at - at <= margin(interval):
+    if left_at - at <= slack(pace, interval):
         return pace
     return _not_before(pace, left_at + gap(pace, interval))
 
 
 def accept(pace: Pace) -> Pace:
     """Note that a request was within the limit: what rejections added wears off."""
-    return attrs.evolve(pace, extra=pace.extra * _NARROWING, refusals=0)
+    return attrs.evolve(pace, extra=pace.extra * _NARROWING, pressure=pace.pressure * _RELIEF)
 
 
 def refuse(pace: Pace, interval: float, now: float, *, certain: bool = True) -> Pace:
     """Note that a request was over the limit.
 
-    Each time the gap widens a little. Rejections in a row mean that the rate itself is wrong,
-    or shared with somebody unknown: it then widens fourfold each time, and everybody pauses.
+    One by itself widens the gap a little. Many of them mean that the rate itself is wrong, or
+    shared with somebody unknown: each then widens the gap up to four times as much as the one
+    before, and from two in a row on everybody pauses.
 
     Args:
         pace: The schedule.
@@ -110,15 +121,16 @@ def refuse(pace: Pace, interval: float, now: float, *, certain: bool = True) -> 
         now: The present.
         certain: False where the answer may mean something else than the limit.
     """
-    if not certain:
-        widened = min(pace.extra + _WIDENING * interval, interval)
-        return attrs.evolve(pace, extra=max(pace.extra, widened))
-    in_a_row = min(pace.refusals, _MOST_DOUBLINGS)
-    widened = pace.extra + _WIDENING * interval * 4.0**in_a_row
-    wider = attrs.evolve(pace, extra=max(pace.extra, _bounded(widened)), refusals=pace.refusals + 1)
-    if in_a_row == 0:
+    widest = _LONGEST_PAUSE if certain else interval
+    widened = min(widest, _GROWTH * pace.extra + _WIDENING * interval * 4.0**pace.pressure)
+    wider = attrs.evolve(
+        pace,
+        extra=max(pace.extra, widened),
+        pressure=min(pace.pressure + 1, _HIGHEST_PRESSURE),
+    )
+    if pace.pressure < 1 or not certain:
         return wider
-    return _not_before(wider, now + _bounded(interval * 2.0**in_a_row))
+    return _not_before(wider, now + min(_LONGEST_PAUSE, interval * 2.0**pace.pressure))
 
 
 def _not_before(pace: Pace, moment: float) -> Pace:
@@ -127,5 +139,22 @@ def _not_before(pace: Pace, moment: float) -> Pace:
     )
 
 
-def _bounded(seconds: float) -> float:
-    return min(seconds, _LONGEST_PAUSE)
+class RoundTrips:
+    """How long answers take, so as to tell when one took longer than usual.
+
+    A request may have spent the difference on its way there; it then arrived that much closer
+    to the request behind it.
+    """
+
+    def __init__(self) -> None:
+        self._recent: deque[float] = deque(maxlen=16)
+
+    @property
+    def usual(self) -> float:
+        """Seconds that an answer takes at least; infinite before there is one."""
+        return min(self._recent, default=float("inf"))
+
+    def excess(self, seconds: float) -> float:
+        """Add a round trip and return by how much it was longer than usual."""
+        self._recent.append(seconds)
+        return seconds - self.usual

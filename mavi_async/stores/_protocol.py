@@ -32,6 +32,7 @@ class Slot:
     Attributes:
         at: When it begins, on the pacer's own clock; only the pacer reads it.
         delay: Seconds from now until it begins.
+        interval: Seconds between one request and the next.
         tolerance: Seconds after which a departure counts as late, so that the slot should be
             reserved anew.
         ack_clocked: Whether the request also waits for the answer to the one before it.
@@ -39,6 +40,7 @@ class Slot:
 
     at: float
     delay: float
+    interval: float
     tolerance: float
     ack_clocked: bool
 

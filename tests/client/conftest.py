@@ -1,16 +1,19 @@
 """What the client's tests share: callbacks as MAVI sends them, and waiting for conditions."""
 
 import json
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Literal, Protocol
 
 import anyio
 import attrs
+import httpcore
+import httpx
 import pytest
 
-from mavi_async import Dispatcher, MaviClient, _retry, _submit
+from mavi_async import Dispatcher, MaviClient, MemoryStore, _retry, _submit
 from mavi_async._answers import Attempt
 from mavi_async._retry import Again, RetryPolicy
+from mavi_async.stores import Lane, Pacer, Slot
 
 KEY = "sk-mavi-0123456789abcdef"
 
@@ -98,3 +101,117 @@ def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     monkeypatch.setattr(_submit, "next_try", decide_at_once)
     return due
+
+
+Phase = Literal["connecting", "sending", "reading"]
+
+
+class Stall:
+    """An HTTP client whose first request stops before it connects, sends or reads."""
+
+    def __init__(self, phase: Phase) -> None:
+        self._phase: Phase | None = phase
+        self.reached = anyio.Event()
+        self.go_on = anyio.Event()
+        transport = httpx.AsyncHTTPTransport()
+        transport._pool = httpcore.AsyncConnectionPool(network_backend=_StallingBackend(self))
+        self.http_client = httpx.AsyncClient(transport=transport)
+
+    async def at(self, phase: Phase) -> None:
+        """Stop here if this is the place."""
+        if phase == self._phase:
+            self._phase = None
+            self.reached.set()
+            await self.go_on.wait()
+
+
+class _StallingBackend(httpcore.AsyncNetworkBackend):
+    def __init__(self, stall: Stall) -> None:
+        self._stall = stall
+        self._backend: Any = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        await self._stall.at("connecting")
+        stream: httpcore.AsyncNetworkStream = await self._backend.connect_tcp(
+            host, port, timeout, local_address, socket_options
+        )
+        return _StallingStream(self._stall, stream)
+
+
+class _StallingStream(httpcore.AsyncNetworkStream):
+    def __init__(self, stall: Stall, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stall = stall
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        await self._stall.at("reading")
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stall.at("sending")
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+MakeStall = Callable[[Phase], Stall]
+
+
+@pytest.fixture
+def stall_at() -> MakeStall:
+    """Make an HTTP client that stops in some phase of its first request."""
+    return Stall
+
+
+class SteppedPacer:
+    """A pacer without a clock: each reservation takes the delay that is next."""
+
+    def __init__(self, store: "SteppedStore", model: Pacer) -> None:
+        self._store = store
+        self._model = model
+
+    async def reserve(self, instead_of: Slot | None = None) -> Slot:
+        """Give out the next delay; none when there are no more."""
+        slot = await self._model.reserve(instead_of)
+        delay = self._store.delays.pop(0) if self._store.delays else 0.0
+        return attrs.evolve(slot, delay=delay, tolerance=60.0, ack_clocked=False)
+
+    async def give_back(self, slot: Slot) -> None:
+        """Note it."""
+        self._store.given_back.append(slot.delay)
+
+    async def left(self, slot: Slot, *, late: float) -> None:
+        """Take no notice."""
+
+    async def answered(self, *, refused: bool, certain: bool = True) -> None:
+        """Take no notice."""
+
+
+class SteppedStore(MemoryStore):
+    """A store whose departures are stepped by hand."""
+
+    def __init__(self, *delays: float) -> None:
+        super().__init__()
+        self.delays = list(delays)
+        self.given_back: list[float] = []
+
+    def pacer(self, lane: Lane, interval: float) -> Pacer:
+        """Return a pacer whose delays are the store's."""
+        return SteppedPacer(self, super().pacer(lane, interval))
+
+
+@pytest.fixture
+def stepped_store() -> type[SteppedStore]:
+    """A store whose departures have the delays that it is made with."""
+    return SteppedStore

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mavi_async._pacing import (
     Pace,
+    RoundTrips,
     accept,
     gap,
     give_back,
@@ -130,11 +131,11 @@ def test_one_rejection_widens_the_gap_a_little(certain: bool) -> None:
     refused = refuse(pace, 1.0, 0.0, certain=certain)
 
     assert gap(pace, 1.0) + 0.03 == pytest.approx(gap(refused, 1.0))
-    assert (pace.next_at, int(certain)) == (refused.next_at, refused.refusals)
+    assert (pace.next_at, 1.0) == (refused.next_at, refused.pressure)
 
 
 def test_rejections_in_a_row_pause_everybody() -> None:
-    """Twice as long each time, and the gap grows by four times as much, both to half a minute."""
+    """Twice as long each time, and the gap grows over four times, both to half a minute."""
     pace, pauses, gaps = Pace(), [], []
     for _ in range(8):
         pace = refuse(pace, 1.0, 100.0)
@@ -142,14 +143,38 @@ def test_rejections_in_a_row_pause_everybody() -> None:
         gaps.append(pace.extra)
 
     assert [float("-inf"), 2.0, 4.0, 8.0, 16.0, 32.0, 32.0, 32.0] == pauses
-    assert [0.03, 0.15, 0.63, 2.55, 10.23, 32.0, 32.0, 32.0] == pytest.approx(gaps)
+    expected = [0.03, 0.1575, 0.676875, 2.76609375, 11.1376171875, 32.0, 32.0, 32.0]
+    assert expected == pytest.approx(gaps)
 
 
 def test_an_acceptance_ends_the_row() -> None:
-    """The next rejection is a first one again."""
-    pace = accept(refuse(Pace(), 1.0, 0.0))
+    """The next rejection pauses nobody, but it widens the gap more than the one before."""
+    once = accept(refuse(Pace(), 1.0, 0.0))
+    twice = refuse(once, 1.0, 0.0)
 
-    assert (0, float("-inf")) == (pace.refusals, refuse(pace, 1.0, 0.0).next_at)
+    assert (0.9, float("-inf")) == (once.pressure, twice.next_at)
+    assert once.extra * 1.25 + 0.03 * 4**0.9 == pytest.approx(twice.extra)
+
+
+def test_rejections_far_apart_do_not_add_up() -> None:
+    """A stall of the server now and then is no reason to go slower and slower."""
+    pace = Pace()
+    for _ in range(50):
+        pace = refuse(pace, 1.0, 0.0)
+        for _ in range(100):
+            pace = accept(pace)
+
+    assert pace.extra < 0.03
+    assert float("-inf") == pace.next_at
+
+
+def test_a_rate_that_is_twice_too_high_is_found_out_soon() -> None:
+    """Although every other request is accepted, a few rejections double the gap."""
+    pace, refused = Pace(), 0
+    while gap(pace, 1.0) < 2.0:
+        pace, refused = accept(refuse(pace, 1.0, 0.0)), refused + 1
+
+    assert 4 == refused
 
 
 @pytest.mark.parametrize("interval", [*INTERVALS, 1e-300, 1e300])
@@ -161,7 +186,7 @@ def test_thousands_of_rejections_in_a_row_stay_finite(interval: float) -> None:
 
     assert pace.next_at <= 32.0
     assert pace.extra <= 32.0
-    assert 3_000 == pace.refusals
+    assert 64.0 == pace.pressure
 
 
 def test_an_uncertain_rejection_widens_to_twice_the_interval() -> None:
@@ -170,7 +195,7 @@ def test_an_uncertain_rejection_widens_to_twice_the_interval() -> None:
     for _ in range(40):
         pace = refuse(pace, 1.0, 0.0, certain=False)
 
-    assert (1.0, 0, float("-inf")) == (pace.extra, pace.refusals, pace.next_at)
+    assert (1.0, float("-inf")) == (pace.extra, pace.next_at)
     assert 8.0 == refuse(Pace(extra=8.0), 1.0, 0.0, certain=False).extra
 
 
@@ -191,6 +216,17 @@ def test_what_rejections_add_wears_off() -> None:
     assert not is_ack_clocked(Pace(), 1.0)
 
 
+def test_a_round_trip_is_compared_with_the_shortest_lately() -> None:
+    """The first one is usual by definition; what was long ago counts no more."""
+    trips = RoundTrips()
+
+    assert float("inf") == trips.usual
+    assert [0.0, 0.2, 0.0] == pytest.approx([trips.excess(each) for each in (0.1, 0.3, 0.05)])
+    for _ in range(16):
+        trips.excess(1.0)
+    assert (1.0, 0.5) == (trips.usual, trips.excess(1.5))
+
+
 @attrs.define
 class World:
     """Requests of many gates on one schedule, and what each was promised."""
@@ -201,7 +237,6 @@ class World:
     reserved: list[float] = attrs.field(factory=list)
     used: list[float] = attrs.field(factory=list)
     closed_until: float = float("-inf")
-    refusals: int = 0
 
     def do(self, verb: str, amount: float) -> None:
         """Let one thing happen, and check what it must keep."""
@@ -240,19 +275,18 @@ class World:
 
     def accept(self, amount: float) -> None:
         """A request was within the limit."""
-        before, self.refusals = self.pace, 0
+        before = self.pace
         self.pace = accept(before)
         assert self.pace.extra <= before.extra
 
     def refuse(self, amount: float) -> None:
         """A request was over the limit: never does that narrow the gap."""
         before, certain = self.pace, amount > 0.3
-        self.refusals += certain
         self.pace = refuse(before, self.interval, self.now, certain=certain)
         assert self.pace.extra >= before.extra
         assert self.pace.next_at <= max(before.next_at, self.now + 32.0)
-        if certain and self.refusals > 1:
-            pause = min(32.0, self.interval * 2.0 ** (self.refusals - 1))
+        if certain and before.pressure >= 1:
+            pause = min(32.0, self.interval * 2.0**before.pressure)
             self.closed_until = max(self.closed_until, self.now + pause)
 
 
