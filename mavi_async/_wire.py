@@ -157,9 +157,9 @@ def read_envelope(body: bytes) -> Envelope:
     if not isinstance(document, dict):
         raise Malformed("$", f"expected an object, got {json_name(document)}")
     head = structure(document, _Head)
-    code = _printable(str(head.code))
+    code = str(head.code)
     ok = code in _SUCCESS and head.success is not False and head.failed is not True
-    return Envelope(code, _printable(head.message or head.msg or ""), ok, document)
+    return Envelope(_printable(code), _printable(head.message or head.msg or ""), ok, document)
 
 
 def submitted_task_id(envelope: Envelope) -> str:

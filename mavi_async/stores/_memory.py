@@ -41,7 +41,8 @@ class MemoryStore:
         ttl: Seconds for which submissions, results and intents are kept.
         max_unknown: How many callbacks of jobs that nobody submitted are kept.
         max_unknown_bytes: How many bytes they may take in all.
-        max_aside: How many contradicting bodies are kept.
+        max_aside: How many contradicting bodies are kept; the oldest make room.
+        max_aside_bytes: How many bytes they may take in all.
         clock: Returns seconds since the epoch.
     """
 
@@ -54,6 +55,7 @@ class MemoryStore:
         max_unknown: int = 10_000,
         max_unknown_bytes: int = 256 * 1024 * 1024,
         max_aside: int = 1_000,
+        max_aside_bytes: int = 64 * 1024 * 1024,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._ttl = ttl
@@ -63,7 +65,9 @@ class MemoryStore:
         self._results: OrderedDict[str, _Kept] = OrderedDict()
         self._unknown: OrderedDict[str, _Kept] = OrderedDict()
         self._unknown_bytes = 0
-        self._aside: deque[KeptAside] = deque(maxlen=max_aside)
+        self._max_aside = max_aside
+        self._max_aside_bytes = max_aside_bytes
+        self._aside: deque[KeptAside] = deque()
         self._submissions: OrderedDict[str, Submission] = OrderedDict()
         self._intents: OrderedDict[str, Intent] = OrderedDict()
         self._intent_of_key: dict[tuple[str, str], str] = {}
@@ -83,7 +87,7 @@ class MemoryStore:
         if kept.body == body:
             kept.seen = kept.seen or seen
             return Put(Verdict.SAME, known)
-        self._aside.append(KeptAside(task_id, body, now))
+        self._keep_aside(KeptAside(task_id, body, now))
         return Put(Verdict.OTHER, known, unseen=None if kept.seen else kept.body)
 
     async def replace_callback(self, task_id: str, *, old: bytes, new: bytes) -> bool:
@@ -147,8 +151,7 @@ class MemoryStore:
         unknown = self._unknown.pop(task_id, None)
         if unknown is not None:
             self._unknown_bytes -= len(unknown.body)
-        aside = [each for each in self._aside if each.task_id != task_id]
-        self._aside = deque(aside, self._aside.maxlen)
+        self._aside = deque(each for each in self._aside if each.task_id != task_id)
         for intent in [each for each in self._intents.values() if each.task_id == task_id]:
             self._drop_intent(intent)
 
@@ -216,6 +219,14 @@ class MemoryStore:
         self._unknown[task_id] = kept
         self._unknown_bytes += len(kept.body)
         return evicted
+
+    def _keep_aside(self, aside: KeptAside) -> None:
+        if any((each.task_id, each.body) == (aside.task_id, aside.body) for each in self._aside):
+            return
+        self._aside.append(aside)
+        size = sum(len(each.body) for each in self._aside)
+        while len(self._aside) > self._max_aside or size > self._max_aside_bytes:
+            size -= len(self._aside.popleft().body)
 
     def _make_room(self, size: int, now: float) -> tuple[Unmatched, ...]:
         """Evict what has to go, or nothing at all where even that is not enough."""

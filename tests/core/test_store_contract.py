@@ -140,15 +140,28 @@ async def test_an_empty_body_is_a_body(store: TaskStore) -> None:
 
 
 async def test_contradicting_bodies_are_kept_aside(store: TaskStore, clock: Clock) -> None:
-    """Oldest first and under a bound; equal ones are no contradiction."""
+    """Oldest first and under a bound, each once; equal ones are no contradiction."""
     expected = [KeptAside("t", b"2", clock.now + 2), KeptAside("t", b"3", clock.now + 3)]
 
-    for body in (b"0", b"1", b"2", b"3"):
+    for body in (b"0", b"1", b"2", b"3", b"2"):
         await put(store, "t", body=body)
         await put(store, "t", body=b"0")
         clock.advance(1)
 
     assert expected == list(await store.list_aside())
+
+
+async def test_what_is_kept_aside_is_bounded_in_bytes(clock: Clock) -> None:
+    """The oldest make room, and one that is too large by itself is not kept."""
+    store = MemoryStore(max_aside_bytes=10, clock=clock)
+
+    for body in (b"first", b"1" * 6, b"2" * 6, b"3" * 4, b"4" * 11):
+        await put(store, "t", body=body)
+        clock.advance(1)
+
+    assert [] == list(await store.list_aside())
+    await put(store, "t", body=b"5" * 10)
+    assert [b"5" * 10] == [each.body for each in await store.list_aside()]
 
 
 async def test_an_unseen_body_is_returned_to_be_compared(store: TaskStore) -> None:
