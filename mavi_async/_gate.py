@@ -25,8 +25,6 @@ log = logging.getLogger("mavi_async")
 _TIMER_GRAIN = 0.0012
 # A turn is given out this long before its slot begins, for its request to be made ready.
 _HEAD_START = 0.004
-# Reading the clock twice takes longer than the tolerance of a very fast rate.
-_CLOCK_GRAIN = 0.00005
 _LONGEST_WAIT_FOR_ANSWER = 1.0
 # An answer that is late by this part of the interval, or by 20 ms, tells of a stall on the way.
 # What is less counts as jitter, which the margin is for, unless rejections say otherwise.
@@ -224,7 +222,7 @@ class Gate:
             if await self._was_held_up(slot):
                 slot, begins_at = await self._reserve(instead_of=slot)
             await self.rest(begins_at - _HEAD_START - time.monotonic())
-            while time.monotonic() - begins_at > max(slot.tolerance, _CLOCK_GRAIN):
+            if time.monotonic() - begins_at > slot.tolerance:
                 slot, begins_at = await self._reserve(instead_of=slot)
                 await self.rest(begins_at - _HEAD_START - time.monotonic())
         except BaseException:
