@@ -48,10 +48,10 @@ async def agreement(emulator: Emulator, store: MemoryStore, client: MaviClient) 
     """The assets that have a job, after making sure that the store knows every one of them."""
     jobs = emulator.state()["jobs"]
     assert isinstance(jobs, list)
-    known = await store.list_pending(client._account)
+    known = await store.list_pending(client.account)
     assert {job["task_id"] for job in jobs} == {each.task_id for each in known}
     for state in (IntentState.SENDING, IntentState.UNKNOWN):
-        assert await store.list_intents(client._account, state) == ()
+        assert await store.list_intents(client.account, state) == ()
     return sorted(job["asset_id"] for job in jobs)
 
 

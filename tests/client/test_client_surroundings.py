@@ -162,7 +162,7 @@ async def test_two_thousand_submits_at_once(
     ):
         names = [f"re_{number}" for number in range(2000)]
         tasks = await asyncio.gather(*map(client.submit_speaker, names))
-        accepted = await store.list_intents(client._account, IntentState.ACCEPTED)
+        accepted = await store.list_intents(client.account, IntentState.ACCEPTED)
 
     assert [task.asset_id for task in tasks] == names
     assert len({task.task_id for task in tasks}) == emulator.jobs_created == 2000
@@ -172,16 +172,16 @@ async def test_two_thousand_submits_at_once(
 
 
 @pytest.mark.asyncio
-async def test_two_thousand_submits_with_the_clients_own_pool(emulator: Emulator) -> None:
+async def test_many_submits_with_the_clients_own_pool(emulator: Emulator) -> None:
     """The pool that a client makes for itself is as large as it needs."""
     async with MaviClient(
         emulator.api_key, base_url=emulator.base_url, requests_per_second=FAST
     ) as client:
-        names = [f"re_{number}" for number in range(2000)]
+        names = [f"re_{number}" for number in range(300)]
         tasks = await asyncio.gather(*map(client.submit_speaker, names))
 
     assert [task.asset_id for task in tasks] == names
-    assert emulator.jobs_created == 2000
+    assert emulator.jobs_created == 300
 
 
 @pytest.mark.asyncio

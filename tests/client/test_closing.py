@@ -81,12 +81,12 @@ async def test_a_request_under_way_is_finished(
         stall.go_on.set()
         task = await submit
         await closing
-        accepted = await store.list_intents(client._account, IntentState.ACCEPTED)
+        accepted = await store.list_intents(client.account, IntentState.ACCEPTED)
 
         assert isinstance(refused, ClientClosed)
         assert not still
         assert [intent.task_id for intent in accepted] == [task.task_id]
-        assert [each.asset_id for each in await store.list_pending(client._account)] == ["re_1"]
+        assert [each.asset_id for each in await store.list_pending(client.account)] == ["re_1"]
         assert emulator.jobs_created == 1
         assert not stall.http_client.is_closed
 
@@ -110,7 +110,7 @@ async def test_queued_submits_are_sent_away(
     assert {type(outcome) for outcome in outcomes} == {ClientClosed}
     assert emulator.jobs_created == 0
     assert store.given_back == [AN_HOUR]
-    assert await store.list_intents(client._account, IntentState.SENDING) == ()
+    assert await store.list_intents(client.account, IntentState.SENDING) == ()
 
 
 @pytest.mark.asyncio
@@ -274,7 +274,7 @@ async def test_a_timeout_around_the_block(emulator: Emulator, stall_at: "MakeSta
     await stall.http_client.aclose()
 
     assert isinstance(error, TimeoutError)
-    assert [each.asset_id for each in await store.list_pending(client._account)] == ["re_1"]
+    assert [each.asset_id for each in await store.list_pending(client.account)] == ["re_1"]
 
 
 @pytest.mark.asyncio

@@ -281,7 +281,7 @@ async def test_an_exchange_that_breaks_is_not_repeated(
     ):
         with pytest.raises(ApiError) as caught:
             await client.submit_speaker("re_1")
-        unknown = await store.list_intents(client._account, IntentState.UNKNOWN)
+        unknown = await store.list_intents(client.account, IntentState.UNKNOWN)
 
         assert type(caught.value) is SubmitOutcomeUnknown
         assert (server.connections, server.jobs) == (1, jobs)
@@ -353,7 +353,7 @@ async def test_a_refused_connection_costs_nothing(
     ):
         with pytest.raises(ServiceUnavailable, match="nothing was sent"):
             await client.submit_speaker("re_1")
-        left = await store.list_intents(client._account, IntentState.NOT_SENT)
+        left = await store.list_intents(client.account, IntentState.NOT_SENT)
 
     assert len(delays) == 5
     assert [intent.asset_id for intent in left] == ["re_1"]

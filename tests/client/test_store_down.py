@@ -97,7 +97,7 @@ class DownStore(MemoryStore):
 
 async def states(store: MemoryStore, client: MaviClient) -> Sequence[IntentState]:
     """The state of every intent."""
-    store_of_all = [await store.list_intents(client._account, state) for state in IntentState]
+    store_of_all = [await store.list_intents(client.account, state) for state in IntentState]
     return [intent.state for intents in store_of_all for intent in intents]
 
 
