@@ -79,7 +79,7 @@ class UnmatchedDesk:
         try:
             while self._due:
                 due, task_id = self._due[0]
-                await anyio.sleep(due - time.monotonic())
+                await anyio.sleep(max(0.0, due - time.monotonic()))
                 self._due.popleft()
                 await self._check(task_id)
         finally:

@@ -81,6 +81,7 @@ def start_mavi() -> Iterator[StartMavi]:
         yield start
 
 
+Serving = Callable[[Any], contextlib.AbstractAsyncContextManager[str]]
 Receiving = Callable[[Dispatcher], contextlib.AbstractAsyncContextManager[str]]
 
 
@@ -101,7 +102,7 @@ async def uvicorn_serving(app: Any) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def starlette_receiving(dispatcher: Dispatcher) -> AsyncIterator[str]:
+async def receive_in_starlette(dispatcher: Dispatcher) -> AsyncIterator[str]:
     """Receive callbacks in Starlette, under a prefix; gives the webhook's URL."""
     app = Starlette(routes=[Mount("/hooks", CallbackApp(dispatcher, token=TOKEN))])
     async with uvicorn_serving(app) as origin:
@@ -109,7 +110,7 @@ async def starlette_receiving(dispatcher: Dispatcher) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def fastapi_receiving(dispatcher: Dispatcher) -> AsyncIterator[str]:
+async def receive_in_fastapi(dispatcher: Dispatcher) -> AsyncIterator[str]:
     """Receive callbacks in FastAPI; gives the webhook's URL."""
     app = FastAPI()
     app.include_router(callback_router(dispatcher, token=TOKEN))
@@ -118,7 +119,7 @@ async def fastapi_receiving(dispatcher: Dispatcher) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def aiohttp_receiving(dispatcher: Dispatcher) -> AsyncIterator[str]:
+async def receive_in_aiohttp(dispatcher: Dispatcher) -> AsyncIterator[str]:
     """Receive callbacks in aiohttp's own server; gives the webhook's URL."""
     app = web.Application()
     add_callback_route(app, dispatcher, token=TOKEN)
@@ -131,11 +132,29 @@ async def aiohttp_receiving(dispatcher: Dispatcher) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-@pytest.fixture(params=[starlette_receiving, fastapi_receiving, aiohttp_receiving])
+@pytest.fixture(params=[receive_in_starlette, receive_in_fastapi, receive_in_aiohttp])
 def receiving(request: pytest.FixtureRequest) -> Receiving:
     """Each of the receivers."""
     made: Receiving = request.param
     return made
+
+
+@pytest.fixture
+def starlette_receiving() -> Receiving:
+    """One of them, where the others would add nothing."""
+    return receive_in_starlette
+
+
+@pytest.fixture
+def serving() -> Serving:
+    """Serves an ASGI application under uvicorn."""
+    return uvicorn_serving
+
+
+@pytest.fixture
+def token() -> str:
+    """The secret in the webhook's path."""
+    return TOKEN
 
 
 @pytest_asyncio.fixture(params=["httpx", "httpx2"])

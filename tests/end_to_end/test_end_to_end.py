@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,7 +18,9 @@ from mavi_async import (
 from mavi_async._transport import HttpClient
 from mavi_async.emulator._conversation import invent_conversation
 from mavi_async.formats._rttm import read_rttm
-from tests.end_to_end.conftest import Receiving, StartMavi, starlette_receiving
+
+if TYPE_CHECKING:
+    from tests.end_to_end.conftest import Receiving, StartMavi
 
 FAST = 200.0
 DEADLINE = 60.0
@@ -30,7 +33,7 @@ def rounded(segments: Iterable[SpeakerSegment]) -> list[tuple[float, float, str]
 
 @pytest.mark.asyncio
 async def test_a_hundred_jobs_resolve_whatever_their_callbacks_do(
-    start_mavi: StartMavi, receiving: Receiving, http_client: HttpClient
+    start_mavi: "StartMavi", receiving: "Receiving", http_client: HttpClient
 ) -> None:
     """Early, twice, out of order and late: each task gets its own result, each job is made once."""
     mavi = start_mavi(requests_per_second=FAST, limiter="sliding")
@@ -66,7 +69,7 @@ async def test_a_hundred_jobs_resolve_whatever_their_callbacks_do(
 
 @pytest.mark.asyncio
 async def test_every_recording_of_the_reference_comes_back_as_it_is(
-    start_mavi: StartMavi, shared_data: Path
+    start_mavi: "StartMavi", starlette_receiving: "Receiving", shared_data: Path
 ) -> None:
     """All 216 annotations, replayed, are equal to their files at three decimals."""
     folder = shared_data / "rttm" / "voxconverse_dev"
@@ -92,7 +95,7 @@ async def test_every_recording_of_the_reference_comes_back_as_it_is(
 )
 @pytest.mark.asyncio
 async def test_the_limit_is_kept_whatever_limiter_guards_it(
-    start_mavi: StartMavi, limiter: str, most_rejections: int
+    start_mavi: "StartMavi", limiter: str, most_rejections: int
 ) -> None:
     """Sixty submits at once all make their job, once, and hardly any is refused."""
     mavi = start_mavi(
@@ -127,7 +130,7 @@ REJECTIONS = {
 @pytest.mark.parametrize("fault", REJECTIONS.values(), ids=REJECTIONS)
 @pytest.mark.asyncio
 async def test_a_refused_submit_is_made_again(
-    start_mavi: StartMavi, fault: Mapping[str, object]
+    start_mavi: "StartMavi", fault: Mapping[str, object]
 ) -> None:
     """Whatever the rejection looks like, each submit makes its job, once."""
     mavi = start_mavi(
@@ -148,7 +151,7 @@ async def test_a_refused_submit_is_made_again(
 
 
 @pytest.mark.asyncio
-async def test_a_rate_that_is_too_high_loses_no_submit(start_mavi: StartMavi) -> None:
+async def test_a_rate_that_is_too_high_loses_no_submit(start_mavi: "StartMavi") -> None:
     """Twice what the account allows: the gap widens until requests pass."""
     mavi = start_mavi(requests_per_second=25.0, webhook_url="http://127.0.0.1:9", callback_tries=1)
 
@@ -162,7 +165,9 @@ async def test_a_rate_that_is_too_high_loses_no_submit(start_mavi: StartMavi) ->
 
 
 @pytest.mark.asyncio
-async def test_a_job_that_fails_says_so(start_mavi: StartMavi) -> None:
+async def test_a_job_that_fails_says_so(
+    start_mavi: "StartMavi", starlette_receiving: "Receiving"
+) -> None:
     """And the others are none the worse for it."""
     mavi = start_mavi(requests_per_second=FAST, limiter="sliding")
     mavi.inject({"kind": "fail", "asset_id": "re_bad"})
@@ -183,7 +188,7 @@ async def test_a_job_that_fails_says_so(start_mavi: StartMavi) -> None:
 
 @pytest.mark.asyncio
 async def test_a_short_recording_is_done_at_once(
-    start_mavi: StartMavi, http_client: HttpClient
+    start_mavi: "StartMavi", http_client: HttpClient
 ) -> None:
     """The synchronous endpoint needs no webhook."""
     mavi = start_mavi(requests_per_second=FAST)
@@ -200,7 +205,7 @@ async def test_a_short_recording_is_done_at_once(
 
 
 @pytest.mark.asyncio
-async def test_an_unknown_asset_is_tried_three_times(start_mavi: StartMavi) -> None:
+async def test_an_unknown_asset_is_tried_three_times(start_mavi: "StartMavi") -> None:
     """Its answer may also mean the rate limit; after that it is said to be ambiguous."""
     mavi = start_mavi(
         requests_per_second=FAST, unknown_assets=["re_gone"], webhook_url="http://127.0.0.1:9"
@@ -215,7 +220,7 @@ async def test_an_unknown_asset_is_tried_three_times(start_mavi: StartMavi) -> N
 
 
 @pytest.mark.asyncio
-async def test_a_wrong_key_and_a_missing_webhook_say_what_to_do(start_mavi: StartMavi) -> None:
+async def test_a_wrong_key_and_a_missing_webhook_say_what_to_do(start_mavi: "StartMavi") -> None:
     """Each is refused at once, by an error of its own."""
     mavi = start_mavi(requests_per_second=FAST)
 

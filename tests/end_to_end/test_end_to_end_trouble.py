@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
 import pytest
 from fastapi import FastAPI
@@ -12,14 +13,9 @@ from mavi_async import Delivery, Diarization, Dispatcher, MaviClient, MemoryStor
 from mavi_async._transport import HttpClient
 from mavi_async.emulator._conversation import invent_conversation
 from mavi_async.fastapi import callback_router
-from tests.end_to_end.conftest import (
-    PATH,
-    TOKEN,
-    Receiving,
-    StartMavi,
-    starlette_receiving,
-    uvicorn_serving,
-)
+
+if TYPE_CHECKING:
+    from tests.end_to_end.conftest import Receiving, Serving, StartMavi
 
 FAST = 200.0
 DEADLINE = 60.0
@@ -40,7 +36,7 @@ async def until(condition: Callable[[], object]) -> None:
 @pytest.mark.parametrize("shape", REJECTIONS)
 @pytest.mark.asyncio
 async def test_one_forced_rejection_loses_nothing(
-    shape: str, start_mavi: StartMavi, http_client: HttpClient
+    shape: str, start_mavi: "StartMavi", http_client: HttpClient
 ) -> None:
     """On a strict limiter, one rejection of any shape in the middle: all jobs are made, once."""
     mavi = start_mavi(requests_per_second=20.0, webhook_url="http://127.0.0.1:9", callback_tries=1)
@@ -64,7 +60,7 @@ async def test_one_forced_rejection_loses_nothing(
 
 @pytest.mark.asyncio
 async def test_other_kinds_of_callbacks_are_let_through(
-    start_mavi: StartMavi, receiving: Receiving
+    start_mavi: "StartMavi", receiving: "Receiving"
 ) -> None:
     """Callbacks of other jobs, and contradictions, are answered 2xx and change no result."""
     mavi = start_mavi(requests_per_second=FAST, limiter="sliding")
@@ -94,11 +90,10 @@ async def test_other_kinds_of_callbacks_are_let_through(
     assert {result.task_id for result in results[5:15]} == {each.task_id for each in aside}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the desk sleeps for less than no time, which anyio refuses, and ends"
-)
 @pytest.mark.asyncio
-async def test_every_foreign_callback_is_offered(start_mavi: StartMavi) -> None:
+async def test_every_foreign_callback_is_offered(
+    start_mavi: "StartMavi", starlette_receiving: "Receiving"
+) -> None:
     """Each callback that nobody submitted reaches `on_unmatched`, however fast they come."""
     mavi = start_mavi(requests_per_second=FAST, limiter="sliding")
     mavi.inject({"kind": "foreign", "copies": 4, "times": 10})
@@ -112,16 +107,17 @@ async def test_every_foreign_callback_is_offered(start_mavi: StartMavi) -> None:
     ):
         mavi.call_back(url)
         await asyncio.gather(*(client.diarize(f"re_{number}") for number in range(10)))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(2):
-                await until(lambda: len(unmatched) >= 40)
+        async with asyncio.timeout(DEADLINE):
+            await until(lambda: len(unmatched) >= 40)
     await dispatcher.aclose()
 
     assert len({callback.task_id for callback in unmatched}) == len(unmatched) == 40
 
 
 @pytest.mark.asyncio
-async def test_a_receiver_that_starts_late_gets_its_callback(start_mavi: StartMavi) -> None:
+async def test_a_receiver_that_starts_late_gets_its_callback(
+    start_mavi: "StartMavi", starlette_receiving: "Receiving"
+) -> None:
     """A callback that found nobody is sent again and found by a task attached by its id."""
     mavi = start_mavi(requests_per_second=FAST, callback_delay=0.0, callback_tries=1000)
     async with (
@@ -142,7 +138,9 @@ async def test_a_receiver_that_starts_late_gets_its_callback(start_mavi: StartMa
 
 
 @pytest.mark.asyncio
-async def test_an_application_that_owns_its_client(start_mavi: StartMavi) -> None:
+async def test_an_application_that_owns_its_client(
+    start_mavi: "StartMavi", serving: "Serving", token: str
+) -> None:
     """The client in a FastAPI lifespan, its router beside an endpoint that awaits a result."""
     mavi = start_mavi(requests_per_second=FAST)
     client = MaviClient(mavi.api_key, base_url=mavi.base_url, requests_per_second=FAST)
@@ -153,11 +151,11 @@ async def test_an_application_that_owns_its_client(start_mavi: StartMavi) -> Non
             yield
 
     app = FastAPI(lifespan=lifespan)
-    app.include_router(callback_router(client.dispatcher, token=TOKEN))
+    app.include_router(callback_router(client.dispatcher, token=token))
     results: list[Diarization] = []
 
-    async with lifespan(app), uvicorn_serving(app) as origin, asyncio.timeout(DEADLINE):
-        mavi.call_back(origin + PATH)
+    async with lifespan(app), serving(app) as origin, asyncio.timeout(DEADLINE):
+        mavi.call_back(f"{origin}/mavi/callback/{token}")
         results += await asyncio.gather(*(client.diarize(f"re_{each}") for each in range(10)))
         again = await client.dispatcher.feed(results[0].raw)
 
