@@ -5,7 +5,7 @@ import contextlib
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any, Final, Literal, Protocol
 
@@ -251,12 +251,33 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest_asyncio.fixture
-async def serve(kind: str, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Serve]:
-    """Start services; all end with the test, and none may have given away a secret."""
+class _Log(logging.Handler):
+    """Everything that anybody logs, as text, together with who logs it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[str, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep what a handler would write, tracebacks included."""
+        self.lines.append((record.name, self.format(record)))
+
+
+@pytest.fixture
+def _log(caplog: pytest.LogCaptureFixture) -> Iterator[_Log]:
+    """Hear everything; `caplog` itself forgets it before a fixture ends."""
     caplog.set_level(logging.DEBUG)
     for sender in ("httpx", "httpcore"):  # they speak of what the tests send
         caplog.set_level(logging.WARNING, sender)
+    handler = _Log()
+    logging.getLogger().addHandler(handler)
+    yield handler
+    logging.getLogger().removeHandler(handler)
+
+
+@pytest_asyncio.fixture
+async def serve(kind: str, _log: _Log) -> AsyncIterator[Serve]:
+    """Start services; all end with the test, and none may have given away a secret."""
     services: list[Service] = []
     async with AsyncExitStack() as stack:
 
@@ -266,17 +287,17 @@ async def serve(kind: str, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Se
             return services[-1]
 
         yield start
-    _check_secrets(services, caplog)
+    _check_secrets(services, _log)
 
 
-def _check_secrets(services: list[Service], caplog: pytest.LogCaptureFixture) -> None:
+def _check_secrets(services: list[Service], log: _Log) -> None:
     shown = b"".join(answer for service in services for answer in service.answers).decode()
     shown += repr([(each.client, each.dispatcher, each.dispatcher.pending) for each in services])
-    ours = [record for record in caplog.records if record.name.startswith("mavi_async")]
-    logged = "".join(caplog.handler.format(record) for record in ours)
+    logged = "".join(line for _, line in log.lines)
+    ours = "".join(line for name, line in log.lines if name.startswith("mavi_async"))
 
-    assert KEY not in shown + caplog.text
-    assert TOKEN not in shown + logged
+    assert KEY not in shown + logged
+    assert TOKEN not in shown + ours
     assert "Traceback" not in shown
 
 

@@ -95,6 +95,28 @@ async def test_store_that_raises(
 
 
 @pytest.mark.asyncio
+async def test_store_that_is_down_is_one_line(
+    serve: "Serve", callback: Callback, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A store that is down is told in a line; what nobody expects, with its traceback."""
+    store = FaultyStore(local=True)
+    service = await serve(dispatcher=Dispatcher(store=store))
+    for fault in (StoreError("the store is down"), RuntimeError("odd")):
+        store.fault = fault
+        await service.post(callback("job"))
+    logged = [
+        (record.getMessage(), record.exc_info is not None)
+        for record in caplog.records
+        if record.name == "mavi_async"
+    ]
+
+    assert [
+        ("a callback could not be kept: the store is down", False),
+        ("a callback could not be taken", True),
+    ] == logged
+
+
+@pytest.mark.asyncio
 async def test_store_that_hangs(serve: "Serve", callback: Callback) -> None:
     """A store that does not answer costs a request its answer, and not the result."""
     store = FaultyStore(local=False)
