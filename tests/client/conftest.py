@@ -1,8 +1,9 @@
 """What the client's tests share: callbacks as MAVI sends them, and waiting for conditions."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Literal, Protocol
+import signal
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Any, Literal, NoReturn, Protocol
 
 import anyio
 import attrs
@@ -37,6 +38,23 @@ class MakeClient(Protocol):
 
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def deadline(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that hangs, where the system has alarms; trio does not survive one."""
+    if request.node.get_closest_marker("anyio") or not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def fail(signum: int, frame: object) -> NoReturn:
+        raise AssertionError("the test hangs")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture
