@@ -382,7 +382,8 @@ async def test_gzip_bomb_takes_little_memory(serve: "Serve", callback: Callback)
     finally:
         tracemalloc.stop()
 
-    assert 413 == answer.status
+    # Some releases of aiohttp refuse it on their own, as a body that cannot be decoded.
+    assert answer.status in ((400, 413) if service.kind == "aiohttp" else (413,))
     assert peak < 100 * MEGABYTE
     assert await is_served(service, callback)
 
