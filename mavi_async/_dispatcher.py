@@ -59,6 +59,8 @@ class Dispatcher:
         self._being_fed: set[str] = set()
         self._stop_watching: Callable[[], None] | None = None
         self._watch_lock = anyio.Lock(fast_acquire=True)
+        # What a large body is parsed into takes many times its bytes.
+        self._parsing = anyio.CapacityLimiter(2)
         self._unmatched = UnmatchedDesk(
             self._store,
             self._background,
@@ -97,7 +99,7 @@ class Dispatcher:
         try:
             raw = body_bytes(body)
             if len(raw) > LARGE_BODY:
-                task_id = await anyio.to_thread.run_sync(read_task_id, raw)
+                task_id = await anyio.to_thread.run_sync(read_task_id, raw, limiter=self._parsing)
             else:
                 task_id = read_task_id(raw)
         except (InvalidJSON, Malformed) as error:

@@ -30,6 +30,9 @@ _LONGEST_WAIT_FOR_ANSWER = 1.0
 # What is less counts as jitter, which the margin is for, unless rejections say otherwise.
 _STALL = 0.1
 _LONGEST_JITTER = 0.020
+# The same for what this process needs to get a request out once its slot has begun.
+_LAG = 0.04
+_SHORT_LAG = 0.002
 
 
 class Turn:
@@ -88,7 +91,10 @@ class Turn:
         """Tell the shared schedule when the request left, and again if it was held up later."""
         if self._left_at is None:
             return
-        late = max(0.0, self._left_at - self._begins_at) + self._delay
+        late = max(0.0, self._left_at - self._begins_at)
+        if not self._slot.ack_clocked and late < min(_SHORT_LAG, _LAG * self._slot.interval):
+            late = 0.0
+        late += self._delay
         if self._reported_late is None or late > self._reported_late:
             self._reported_late = late
             await self._gate.report(self._gate.pacer.left(self._slot, late=late))

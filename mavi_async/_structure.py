@@ -129,7 +129,9 @@ def _segment(index: int, row: Any) -> SpeakerSegment:
     except (cattrs.BaseValidationError, _WrongType) as error:
         where = f"Structuring a segment @ index {index}"
         error.add_note(cattrs.IterableValidationNote(where, index, SpeakerSegment))
-        raise cattrs.IterableValidationError("segments", [error], _SEGMENTS) from None
+        # pyright takes the signature from ExceptionGroup, whose constructor has no class to name.
+        fault = cattrs.IterableValidationError("segments", [error], _SEGMENTS)  # pyright: ignore[reportCallIssue]
+        raise fault from None
 
 
 def _are_sound(segments: tuple[SpeakerSegment, ...]) -> bool:
