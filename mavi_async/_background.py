@@ -8,6 +8,7 @@ caller would not do: a native ``task.cancel()`` goes through it.)
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Generic, TypeVar, cast
 
 import anyio
@@ -33,7 +34,7 @@ class Job(Generic[T]):
         self._scope: anyio.CancelScope | None = None
         self._is_cancelled = False
         self._value: T | None = None
-        self._error: Exception | None = None
+        self._error: Exception | None = JobCancelled()
         self._is_done = False
         self._waiters: set[Waiter] = set()
 
@@ -64,7 +65,6 @@ class Job(Generic[T]):
 
     async def run(self, work: Callable[[], Awaitable[T]]) -> None:
         """Do the work and keep what comes of it."""
-        self._error = JobCancelled()
         try:
             with anyio.CancelScope() as self._scope:
                 if self._is_cancelled:
@@ -73,10 +73,12 @@ class Job(Generic[T]):
                 self._error = None
         except Exception as error:  # noqa: BLE001 - handed to whoever waits
             self._error = error
-        finally:
-            self._is_done = True
-            for waiter in self._waiters:
-                waiter.wake()
+
+    def end(self) -> None:
+        """Wake whoever waits, also for work that the end of the loop cut short before it began."""
+        self._is_done = True
+        for waiter in self._waiters:
+            waiter.wake()
 
 
 class Background:
@@ -86,19 +88,26 @@ class Background:
         self._jobs: set[Job[object]] = set()
         self._kept: set[object] = set()
 
-    def start(self, work: Callable[[], Awaitable[T]]) -> Job[T]:
-        """Start a job."""
+    def start(
+        self, work: Callable[[], Awaitable[T]], then: Callable[[], None] | None = None
+    ) -> Job[T]:
+        """Start a job.
+
+        Args:
+            work: What to do.
+            then: Called once it has ended, also if it was cut short before it began.
+        """
         job: Job[T] = Job()
         jobs = cast("set[Job[T]]", self._jobs)
         jobs.add(job)
 
-        async def run() -> None:
-            try:
-                await job.run(work)
-            finally:
-                jobs.discard(job)
+        def end() -> None:
+            jobs.discard(job)
+            job.end()
+            if then is not None:
+                then()
 
-        spawn(run, self._kept)
+        spawn(partial(job.run, work), end, keep=self._kept)
         return job
 
     def start_quietly(self, work: Callable[[], Awaitable[object]], purpose: str) -> None:

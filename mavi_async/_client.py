@@ -30,6 +30,7 @@ from mavi_async._task import UNSET, SpeakerTask, Unset
 from mavi_async._transport import HttpClient, Transport
 from mavi_async._wire import Envelope, decode_sync_result, submitted_task_id
 from mavi_async.stores import Lane, TaskStore
+from mavi_async.stores._deadline import in_time
 
 __all__ = ["MaviClient"]
 
@@ -37,6 +38,7 @@ _DEFAULT_BASE_URL: Final = "https://mavi-backend.memories.ai/serve/api/v2"
 
 _SUBMIT: Final = "/transcriptions/async-generate-speaker"
 _GENERATE: Final = "/transcriptions/sync-generate-speaker"
+_ENDPOINTS: Final = (_SUBMIT, _GENERATE)
 _MAX_IN_FLIGHT: Final = 8
 
 log = logging.getLogger("mavi_async")
@@ -119,12 +121,15 @@ class MaviClient:
             result_timeout = checked_seconds(result_timeout, "result_timeout")
         self._inbox = self._dispatcher.open_inbox(result_timeout)
         self._transport = Transport(
-            self._base_url, key, http_client=http_client, max_connections=_MAX_IN_FLIGHT
+            self._base_url,
+            key,
+            http_client=http_client,
+            max_connections=_MAX_IN_FLIGHT * len(_ENDPOINTS),
         )
         self._background = Background()
         self._home = Home("client")
         self._state: Literal["new", "open", "closed"] = "new"
-        self._gates = {path: self._gate(path) for path in (_SUBMIT, _GENERATE)}
+        self._gates = {path: self._gate(path) for path in _ENDPOINTS}
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -292,19 +297,21 @@ class MaviClient:
         )
         store = self._dispatcher.store
         try:
-            await store.put_submission(submission)
-            await store.update_intent(intent.intent_id, IntentState.ACCEPTED, task_id=task_id)
-            await self._dispatcher.look(task)
+            await in_time(store.put_submission(submission, intent_id=intent.intent_id))
         except Exception:
             # The job exists and is paid for: its caller gets it, recorded or not.
             log.exception("task %s (%s) is not recorded", task_id, intent.asset_id)
+        try:
+            await self._dispatcher.look(task)
+        except Exception:
+            log.exception("whether task %s was called back early is open", task_id)
         return task
 
     async def _read_result(self, envelope: Envelope, body: bytes, intent: Intent) -> Diarization:
         diarization = decode_sync_result(envelope, asset_id=intent.asset_id, raw=body)
         store = self._dispatcher.store
         try:
-            await store.update_intent(intent.intent_id, IntentState.ACCEPTED)
+            await in_time(store.update_intent(intent.intent_id, IntentState.ACCEPTED))
         except Exception:
             log.exception("the result of %s is not recorded", intent.asset_id)
         return diarization

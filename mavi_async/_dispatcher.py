@@ -9,9 +9,9 @@ from typing import Self
 
 import anyio.to_thread
 
-from mavi_async._background import Background
+from mavi_async._background import Background, JobCancelled
 from mavi_async._configuration import checked_seconds
-from mavi_async._errors import MalformedResult, StoreError, TaskStateError
+from mavi_async._errors import MalformedResult, StoreError
 from mavi_async._inbox import Inbox
 from mavi_async._json import InvalidJSON
 from mavi_async._loop import Home, call_in
@@ -22,12 +22,11 @@ from mavi_async._task import LARGE_BODY, Outcome, SpeakerTask
 from mavi_async._unmatched import UnmatchedDesk, UnmatchedHook
 from mavi_async._wire import body_bytes, read_task_id
 from mavi_async.stores import MemoryStore, TaskStore
+from mavi_async.stores._deadline import STORE_SECONDS, in_time
 
 __all__ = ["Dispatcher"]
 
 log = logging.getLogger("mavi_async")
-
-_STORE_SECONDS = 3.0
 
 
 class Dispatcher:
@@ -109,9 +108,11 @@ class Dispatcher:
             return await self._take(task_id, raw)
         job = self._background.start(partial(self._take, task_id, raw))
         try:
-            return await job.wait(_STORE_SECONDS)
+            return await job.wait(STORE_SECONDS)
         except TimeoutError:
-            raise StoreError(f"the store did not answer within {_STORE_SECONDS:g} s") from None
+            raise StoreError(f"the store did not answer within {STORE_SECONDS:g} s") from None
+        except JobCancelled:
+            raise StoreError("the dispatcher was closed before the callback was kept") from None
 
     def feed_threadsafe(self, body: bytes | str | Mapping[str, object]) -> Future[Delivery]:
         """Feed a callback from another thread.
@@ -125,14 +126,20 @@ class Dispatcher:
         future: Future[Delivery] = Future()
 
         async def feed() -> None:
-            try:
-                future.set_result(await self.feed(body))
-            except Exception as error:  # noqa: BLE001 - handed to the other thread
-                future.set_exception(error)
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(await self.feed(body))
+                except Exception as error:  # noqa: BLE001 - handed to the other thread
+                    future.set_exception(error)
 
-        if self._home.token is None:
-            raise TaskStateError("no event loop uses this dispatcher yet: enter its client first")
-        call_in(self._home.token, lambda: self._background.start_quietly(feed, "feeding"))
+        def end() -> None:
+            if not future.done():
+                future.set_exception(StoreError("the event loop ended before it was kept"))
+
+        def start() -> None:
+            self._background.start(feed, end)
+
+        call_in(self._home.token, start)
         return future
 
     def open_inbox(self, result_timeout: float | None) -> Inbox:
@@ -165,16 +172,9 @@ class Dispatcher:
     async def look(self, task: SpeakerTask) -> None:
         """Settle a task whose callback is in the store, and have later ones announced."""
         self._home.enter()
-        await self._watch()
-        body = await self._store.get_callback(task.task_id)
-        if body is None or task.done():
-            return
-        outcome = await _decode(body, task)
-        if isinstance(outcome.error, MalformedResult):
-            # Whatever a waiter gets to see is final, so make it so before it wakes.
-            body = await self._store.pin_callback(task.task_id) or body
-            outcome = await _decode(body, task)
-        task.settle(body, outcome)
+        body = await in_time(self._find(task))
+        if body is not None and not task.done():
+            task.settle(body, await _decode(body, task))
 
     def stop_watching_if_idle(self) -> None:
         """End the store's hints once nobody waits."""
@@ -197,7 +197,7 @@ class Dispatcher:
     async def aclose(self) -> None:
         """Finish what is under way, and close the store unless it was given."""
         self._unmatched.close()
-        await self._background.finish(grace=_STORE_SECONDS)
+        await self._background.finish(grace=STORE_SECONDS)
         if self._owns_store:
             await self._store.aclose()
 
@@ -207,8 +207,12 @@ class Dispatcher:
         self._being_fed.add(task_id)
         try:
             put = await self._store.put_callback(task_id, body, seen=awaited)
-        finally:
+        except BaseException:
+            # It, or another host's, may be kept all the same, and the hint was not followed.
             self._being_fed.discard(task_id)
+            self._on_hint(task_id)
+            raise
+        self._being_fed.discard(task_id)
         event = await self._event_of(put, task_id, body)
         delivery = await self._deliver(task_id, event, body)
         if delivery is Delivery.STORED and not put.known:
@@ -240,6 +244,13 @@ class Dispatcher:
             if known and found is None:
                 found = delivery
         return found or TRANSITIONS[State.ABSENT, event].delivery or Delivery.STORED
+
+    async def _find(self, task: SpeakerTask) -> bytes | None:
+        """Make sure that hints come before looking, and that what is found stays."""
+        await self._watch()
+        if await self._store.get_callback(task.task_id) is None:
+            return None
+        return await self._store.pin_callback(task.task_id)
 
     def _has_task(self, task_id: str) -> bool:
         return any(inbox.get(task_id) is not None for inbox in self._inboxes)

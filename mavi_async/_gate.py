@@ -16,6 +16,7 @@ from mavi_async._errors import ClientClosed, StoreError
 from mavi_async._loop import Waiter, new_waiter
 from mavi_async._pacing import RoundTrips
 from mavi_async.stores import Pacer, Slot
+from mavi_async.stores._deadline import in_time
 
 __all__ = ["Gate", "Turn"]
 
@@ -44,6 +45,7 @@ class Turn:
         self._begins_at = begins_at
         self._left_at: float | None = None
         self._delay = 0.0
+        self._is_refused = False
         self._reported_late: float | None = None
         self._answer_awaited_by: Waiter | None = None
         self._has_ended = False
@@ -70,22 +72,22 @@ class Turn:
     async def answered(self, *, refused: bool, certain: bool = True) -> None:
         """Note that the request has its answer."""
         self.left()
+        self._is_refused = refused
         self._note_round_trip()
         try:
             await self.report_departure()
             await self._gate.report(self._gate.pacer.answered(refused=refused, certain=certain))
         finally:
-            self._end()
+            self.end()
 
     async def unanswered(self, *, sent: bool) -> None:
         """Note that the request has ended without an answer; a slot that was not used is free."""
         try:
             if not sent and not self.has_left:
-                self._reported_late = 0.0
+                self._reported_late = float("inf")  # there is no departure to tell of
                 await self._gate.report(self._gate.pacer.give_back(self._slot))
         finally:
-            self.left()
-            self._end()
+            self.end()
 
     async def report_departure(self) -> None:
         """Tell the shared schedule when the request left, and again if it was held up later."""
@@ -99,12 +101,12 @@ class Turn:
             self._reported_late = late
             await self._gate.report(self._gate.pacer.left(self._slot, late=late))
 
-    async def was_held_up(self) -> bool:
-        """Wait for the answer, but not for one that hangs; tell whether it was late."""
+    async def moved_the_schedule(self) -> bool:
+        """Wait for the answer, but not for one that hangs; tell whether it was late, or a no."""
         if not self._has_ended:
             self._answer_awaited_by = new_waiter()
             await self._answer_awaited_by.park(_LONGEST_WAIT_FOR_ANSWER)
-        return self._delay > 0
+        return self._delay > 0 or self._is_refused
 
     def _note_round_trip(self) -> None:
         excess = self._gate.round_trips.excess(time.monotonic() - (self._left_at or 0.0))
@@ -113,7 +115,11 @@ class Turn:
         if excess > max(expected, self._slot.tolerance):
             self._delay = excess
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Make way for the others, whatever became of the request; twice is allowed."""
+        if self._has_ended:
+            return
+        self.left()
         self._has_ended = True
         if self._answer_awaited_by is not None:
             self._answer_awaited_by.wake()
@@ -194,7 +200,7 @@ class Gate:
     async def report(self, report: Awaitable[None]) -> None:
         """Carry out a report; a schedule that cannot be reached must not cost the answer."""
         try:
-            await report
+            await in_time(report)
         except StoreError as error:
             log.warning("the pacing could not be updated: %s", error)
 
@@ -225,7 +231,7 @@ class Gate:
     async def _departure(self) -> Turn:
         slot, begins_at = await self._reserve()
         try:
-            if await self._was_held_up(slot):
+            if await self._is_overtaken(slot):
                 slot, begins_at = await self._reserve(instead_of=slot)
             await self.rest(begins_at - _HEAD_START - time.monotonic())
             if time.monotonic() - begins_at > slot.tolerance:
@@ -237,13 +243,13 @@ class Gate:
             raise
         return Turn(self, slot, begins_at)
 
-    async def _was_held_up(self, slot: Slot) -> bool:
-        """Whether the request before may have arrived late; its answer tells, if it is near."""
+    async def _is_overtaken(self, slot: Slot) -> bool:
+        """Whether the answer to the request before, where answers are near, changes the slot."""
         is_near = slot.ack_clocked or self.round_trips.usual < slot.interval / 2
-        return is_near and self._previous is not None and await self._previous.was_held_up()
+        return is_near and self._previous is not None and await self._previous.moved_the_schedule()
 
     async def _reserve(self, instead_of: Slot | None = None) -> tuple[Slot, float]:
         if self._previous is not None:
             await self._previous.report_departure()
-        slot = await self.pacer.reserve(instead_of)
+        slot = await in_time(self.pacer.reserve(instead_of))
         return slot, time.monotonic() + slot.delay

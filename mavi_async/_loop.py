@@ -73,7 +73,15 @@ class Home:
 
     @property
     def token(self) -> object:
-        """The loop, for `call_in`; ``None`` before the first use."""
+        """The loop, for `call_in`.
+
+        Raises:
+            TaskStateError: If no loop has used the owner yet, or only before a fork.
+        """
+        if self._token is None:
+            raise TaskStateError(f"no event loop uses this {self._owner} yet: enter it first")
+        if self._pid != os.getpid():
+            raise self._forked()
         return self._token
 
     def enter(self) -> None:
@@ -88,14 +96,17 @@ class Home:
         if self._token is None:
             self._token, self._pid = token, os.getpid()
         elif self._pid != os.getpid():
-            raise TaskStateError(
-                f"this {self._owner} was used before the process forked: make one in each process"
-            )
+            raise self._forked()
         else:
             raise TaskStateError(
                 f"this {self._owner} belongs to another event loop: make one in each loop, "
                 "or feed callbacks from other threads with feed_threadsafe()"
             )
+
+    def _forked(self) -> TaskStateError:
+        return TaskStateError(
+            f"this {self._owner} was used before the process forked: make one in each process"
+        )
 
 
 def new_waiter() -> Waiter:
@@ -107,18 +118,41 @@ def new_waiter() -> Waiter:
     return _AsyncioWaiter(loop)
 
 
-def spawn(work: Callable[[], Awaitable[None]], keep: set[object]) -> None:
-    """Start work that nobody waits for; `keep` holds it while it runs. It must not raise."""
+def spawn(
+    work: Callable[[], Awaitable[None]], end: Callable[[], None], *, keep: set[object]
+) -> None:
+    """Start work that outlives its caller.
+
+    Args:
+        work: What to do; it must not raise.
+        end: Called when it has ended, also if it was cancelled before it began.
+        keep: Holds it while it runs.
+    """
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        context = contextvars.copy_context()
-        _trio().lowlevel.spawn_system_task(work, name=work, context=context)
+        _spawn_in_trio(work, end)
         return
+
+    def forget(task: object) -> None:
+        keep.discard(task)
+        end()
+
     # The loop itself holds tasks only weakly.
     task = loop.create_task(_awaited(work))
     keep.add(task)
-    task.add_done_callback(keep.discard)
+    task.add_done_callback(forget)
+
+
+def _spawn_in_trio(work: Callable[[], Awaitable[None]], end: Callable[[], None]) -> None:
+    async def run() -> None:
+        try:
+            await work()
+        finally:
+            end()
+
+    context = contextvars.copy_context()
+    _trio().lowlevel.spawn_system_task(run, name=work, context=context)
 
 
 def call_in(token: object, function: Callable[[], None]) -> None:

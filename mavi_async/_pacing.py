@@ -25,7 +25,6 @@ __all__ = [
     "margin",
     "refuse",
     "reserve",
-    "slack",
 ]
 
 _LONGEST_PAUSE: Final = 32.0
@@ -65,14 +64,9 @@ def margin(interval: float) -> float:
     return min(0.020, interval * min(0.02, max(0.005, 0.02 * interval)))
 
 
-def slack(pace: Pace, interval: float) -> float:
-    """Return the seconds that a request may be late without coming too close to the next."""
-    return margin(interval) + pace.extra
-
-
 def gap(pace: Pace, interval: float) -> float:
     """Return the seconds between one departure and the next."""
-    return interval + slack(pace, interval)
+    return interval + margin(interval) + pace.extra
 
 
 def is_ack_clocked(pace: Pace, interval: float) -> bool:
@@ -96,9 +90,9 @@ def give_back(pace: Pace, at: float) -> Pace:
 def leave(pace: Pace, interval: float, at: float, left_at: float) -> Pace:
     """Note when the request of a slot left.
 
-    Within the slack it is on time: the next one is still an interval behind it.
+    Up to the margin it is on time: the next one is still an interval behind it.
     """
-    if left_at - at <= slack(pace, interval):
+    if left_at - at <= margin(interval):
         return pace
     return _not_before(pace, left_at + gap(pace, interval))
 
@@ -123,13 +117,15 @@ def refuse(pace: Pace, interval: float, now: float, *, certain: bool = True) -> 
     """
     widest = _LONGEST_PAUSE if certain else interval
     widened = min(widest, _GROWTH * pace.extra + _WIDENING * interval * 4.0**pace.pressure)
+    added = max(0.0, widened - pace.extra)
     wider = attrs.evolve(
         pace,
-        extra=max(pace.extra, widened),
+        extra=pace.extra + added,
         pressure=min(pace.pressure + 1, _HIGHEST_PRESSURE),
     )
     if pace.pressure < 1 or not certain:
-        return wider
+        # What comes next was placed before the gap became wider.
+        return attrs.evolve(wider, next_at=pace.next_at + added, refund_at=pace.refund_at + added)
     return _not_before(wider, now + min(_LONGEST_PAUSE, interval * 2.0**pace.pressure))
 
 

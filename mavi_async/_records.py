@@ -136,6 +136,7 @@ class Intent:
             that is still `IntentState.SENDING` then reads as `IntentState.UNKNOWN`.
         idempotency_key: The caller's name for the submission, unique in the account.
         task_id: The job, once it is accepted.
+        endpoint: The path it is submitted to; the synchronous one makes no job to be called back.
     """
 
     intent_id: str
@@ -146,3 +147,4 @@ class Intent:
     expires_at: float
     idempotency_key: str | None = None
     task_id: str | None = None
+    endpoint: str = ""

@@ -17,6 +17,7 @@ import attrs
 
 from mavi_async._answers import Attempt, Failure, Outcome, Reply, classify, error_for
 from mavi_async._background import Background, JobCancelled
+from mavi_async._errors import StoreError
 from mavi_async._gate import Gate, Turn
 from mavi_async._records import Intent, IntentState
 from mavi_async._retry import RetryPolicy, next_try
@@ -24,6 +25,7 @@ from mavi_async._structure import Malformed
 from mavi_async._transport import Transport
 from mavi_async._wire import Envelope, request_body
 from mavi_async.stores import TaskStore
+from mavi_async.stores._deadline import in_time
 
 __all__ = ["Submitter"]
 
@@ -76,7 +78,8 @@ class Submitter(Generic[T]):
         while True:
             turn = await self.gate.enter(at_head=at_head)
             # No await may stand between the turn and the job that ends it.
-            job = self.background.start(partial(self._attempt, intent, turn, is_first=tries == 0))
+            attempt_it = partial(self._attempt, intent, turn, is_first=tries == 0)
+            job = self.background.start(attempt_it, turn.end)
             try:
                 attempt, result = await job.wait()
             except JobCancelled:
@@ -123,11 +126,11 @@ class Submitter(Generic[T]):
     async def _note_sending(self, intent: Intent, *, is_first: bool) -> None:
         expires_at = time.time() + self.deadline + _AFTER_DEADLINE
         if is_first:
-            await self.store.begin_intent(attrs.evolve(intent, expires_at=expires_at))
-        else:
-            await self.store.update_intent(
-                intent.intent_id, IntentState.SENDING, expires_at=expires_at
-            )
+            await in_time(self.store.begin_intent(attrs.evolve(intent, expires_at=expires_at)))
+        elif not await in_time(
+            self.store.update_intent(intent.intent_id, IntentState.SENDING, expires_at=expires_at)
+        ):
+            raise StoreError(f"the submission of {intent.asset_id} was forgotten: nothing was sent")
 
     async def _accepted(self, attempt: Attempt, intent: Intent) -> T | None:
         """Record the job; ``None`` where the answer says yes and cannot be read."""
@@ -147,7 +150,7 @@ class Submitter(Generic[T]):
         else:
             state = IntentState.NOT_SENT
         try:
-            await self.store.update_intent(intent.intent_id, state)
+            await in_time(self.store.update_intent(intent.intent_id, state))
         except Exception:
             # What became of the request is what the caller must learn.
             log.exception("how submitting %s ended is not recorded", intent.asset_id)
@@ -156,6 +159,7 @@ class Submitter(Generic[T]):
         return Intent(
             intent_id=uuid.uuid4().hex,
             account=self.account,
+            endpoint=self.path,
             asset_id=asset_id,
             state=IntentState.SENDING,
             created_at=time.time(),

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import time
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -221,8 +222,10 @@ class SpeakerTask:
         self._waiters.append(waiter)
         self._inbox.hold(self)
         try:
+            started = time.monotonic()
             await self._inbox.look(self)
-            in_time = self.done() or await waiter.park(timeout)
+            left = None if timeout is None else max(0.0, timeout - (time.monotonic() - started))
+            in_time = self.done() or await waiter.park(left)
         finally:
             if self._waiters is not None and waiter in self._waiters:
                 self._waiters.remove(waiter)

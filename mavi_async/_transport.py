@@ -21,8 +21,14 @@ __all__ = ["HttpClient", "Transport"]
 
 _MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 _CONNECT_SECONDS: Final = 10.0
-_NOTHING_SENT: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"})
-_HEADERS: Final = {"Content-Type": "application/json", "Accept": "application/json"}
+# Raised before there is any progress to tell of. Of other errors the names prove nothing: a
+# transport may call by the name of a failed connection what broke an established one.
+_NEVER_TRACED: Final = frozenset({"PoolTimeout"})
+_HEADERS: Final = {
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+}
 
 
 class HttpClient(Protocol):
@@ -67,13 +73,22 @@ class Transport:
         self._max_connections = max_connections
 
     def open(self) -> None:
-        """Make the HTTP client, unless one was given."""
+        """Make the HTTP client, unless one was given.
+
+        Raises:
+            ConfigurationError: If it cannot make requests to the base URL.
+        """
         if self._client is None:
             limits = httpx.Limits(
                 max_connections=self._max_connections,
                 max_keepalive_connections=self._max_connections,
             )
             self._client = httpx.AsyncClient(limits=limits, follow_redirects=False)
+        try:
+            self._client.build_request("POST", self._base_url.url)
+        except Exception as error:  # noqa: BLE001 - foreign exceptions end here
+            reason = f"base_url cannot be requested: {error}"
+            raise ConfigurationError(reason) from None
 
     async def aclose(self) -> None:
         """Close the HTTP client, unless it was given."""
@@ -118,7 +133,8 @@ class Transport:
             self._base_url.url + path,
             content=body,
             headers=_HEADERS,
-            timeout=(_CONNECT_SECONDS, deadline, deadline, _CONNECT_SECONDS),
+            # The pool does not tell of its progress, so it gives up before the deadline does.
+            timeout=(_CONNECT_SECONDS, deadline, deadline, min(_CONNECT_SECONDS, deadline / 2)),
             extensions={"trace": trace},
         )
         try:
@@ -128,7 +144,10 @@ class Transport:
             reason = f"no answer within {deadline:g} s"
             return Failure(reason, sent=trace.may_have_left)
         except Exception as error:  # noqa: BLE001 - foreign exceptions end here
-            sent = trace.may_have_left and not _is_named(error, _NOTHING_SENT)
+            if (response := getattr(error, "response", None)) is not None:
+                # An event hook of the given client raises for statuses: the answer is there.
+                return Reply(response.status_code, retry_after=response.headers.get("retry-after"))
+            sent = trace.may_have_left and not _is_named(error, _NEVER_TRACED)
             return Failure(self._key.redact(f"{type(error).__name__}: {error}"), sent=sent)
 
     async def _send(self, request: Any) -> Reply:
@@ -176,12 +195,14 @@ class _Trace:
         """True unless the client told of its progress and had not begun to send."""
         return self._leaving or not self._heard
 
-    async def __call__(self, event: str, _: Mapping[str, Any]) -> None:
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         self._heard = True
+        if getattr(info.get("request"), "method", None) == b"CONNECT":
+            return  # a tunnel through a proxy, before the request itself
         if event.endswith("send_request_headers.started"):
             await self._before_leaving()
             self._leaving = True
-        elif event.endswith("send_request_headers.complete"):
+        elif self._leaving and event.endswith("send_request_headers.complete"):
             self._on_leaving()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from mavi_async._background import Background, Job
+from mavi_async._errors import StoreError
 from mavi_async._records import Unmatched
 from mavi_async.stores import TaskStore
 
@@ -81,7 +82,10 @@ class UnmatchedDesk:
                 due, task_id = self._due[0]
                 await anyio.sleep(max(0.0, due - time.monotonic()))
                 self._due.popleft()
-                await self._check(task_id)
+                try:
+                    await self._check(task_id)
+                except StoreError as error:
+                    log.warning("whether anybody knows task %s is open: %s", task_id, error)
         finally:
             self._job = None
 

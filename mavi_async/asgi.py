@@ -78,7 +78,9 @@ class CallbackApp:
 
     def _admits(self, scope: Scope) -> bool:
         path: str = scope["path"]
-        path = path.removeprefix(scope.get("root_path", ""))
+        root: str = scope.get("root_path", "").rstrip("/")
+        if path.startswith(root + "/"):
+            path = path.removeprefix(root)
         if path == (self._path or "/"):
             return self._receiver.admits(None)
         prefix = self._path + "/"

@@ -167,17 +167,20 @@ class WatchedStore(MemoryStore):
         *,
         task_id: str | None = None,
         expires_at: float | None = None,
-    ) -> None:
+    ) -> bool:
         """Note how far an intent has come."""
-        await super().update_intent(intent_id, state, task_id=task_id, expires_at=expires_at)
+        found = await super().update_intent(
+            intent_id, state, task_id=task_id, expires_at=expires_at
+        )
         intent = await self.get_intent(intent_id)
         if state is IntentState.SENDING and intent is not None:
             self._board.sending(intent.asset_id, again=True)
+        return found
 
-    async def put_submission(self, submission: Submission) -> None:
+    async def put_submission(self, submission: Submission, *, intent_id: str | None = None) -> None:
         """Keep an accepted job."""
         early = await self.get_callback(submission.task_id) is not None
-        await super().put_submission(submission)
+        await super().put_submission(submission, intent_id=intent_id)
         self._board.accepted(submission.asset_id, submission.task_id, early=early)
 
     async def put_callback(self, task_id: str, body: bytes, *, seen: bool) -> Put:

@@ -35,7 +35,7 @@ class MemoryStore:
     """Keeps everything in this process, and nothing beyond it.
 
     Right for one process whose restart may lose what is pending. Several workers behind one
-    webhook URL need a store that they share.
+    webhook URL need a store that they share. It belongs to one event loop.
 
     Args:
         ttl: Seconds for which submissions, results and intents are kept.
@@ -85,7 +85,8 @@ class MemoryStore:
                 notify(task_id)
             return Put(Verdict.FIRST, known, evicted=evicted)
         if kept.body == body:
-            kept.seen = kept.seen or seen
+            if seen:
+                self._make_final(task_id, kept)
             return Put(Verdict.SAME, known)
         self._keep_aside(KeptAside(task_id, body, now))
         return Put(Verdict.OTHER, known, unseen=None if kept.seen else kept.body)
@@ -110,8 +111,12 @@ class MemoryStore:
         kept = self._kept(task_id)
         if kept is None:
             return None
-        kept.seen = True
+        self._make_final(task_id, kept)
         return kept.body
+
+    async def list_unmatched(self) -> Sequence[Unmatched]:
+        """Return the callbacks of jobs that nobody submitted through this store, oldest first."""
+        return tuple(Unmatched(task_id, kept.body) for task_id, kept in self._unknown.items())
 
     async def list_aside(self) -> Sequence[KeptAside]:
         """Return the bodies that contradicted the first one of their job, oldest first."""
@@ -122,8 +127,10 @@ class MemoryStore:
         self._watchers.append(notify)
         return lambda: self._watchers.remove(notify)
 
-    async def put_submission(self, submission: Submission) -> None:
+    async def put_submission(self, submission: Submission, *, intent_id: str | None = None) -> None:
         """Keep an accepted job; a callback that came before it is no longer unknown."""
+        if intent_id is not None:
+            await self.update_intent(intent_id, IntentState.ACCEPTED, task_id=submission.task_id)
         task_id = submission.task_id
         self._drop_old(self._clock())
         self._submissions[task_id] = submission
@@ -138,11 +145,11 @@ class MemoryStore:
 
     async def list_pending(self, account: str) -> Sequence[Submission]:
         """Return an account's jobs that have no callback yet, oldest first."""
-        return tuple(
-            submission
-            for task_id, submission in self._submissions.items()
-            if submission.account == account and task_id not in self._results
-        )
+        return self._submissions_of(account, done=False)
+
+    async def list_done(self, account: str) -> Sequence[Submission]:
+        """Return an account's jobs whose callback is here, oldest first."""
+        return self._submissions_of(account, done=True)
 
     async def forget(self, task_id: str) -> None:
         """Remove everything about a job."""
@@ -175,17 +182,18 @@ class MemoryStore:
         *,
         task_id: str | None = None,
         expires_at: float | None = None,
-    ) -> None:
-        """Note how far an intent has come."""
+    ) -> bool:
+        """Note how far an intent has come; return False if there is none of that name."""
         intent = self._intents.get(intent_id)
         if intent is None:
-            return
+            return False
         self._intents[intent_id] = attrs.evolve(
             intent,
             state=state,
             task_id=task_id or intent.task_id,
             expires_at=intent.expires_at if expires_at is None else expires_at,
         )
+        return True
 
     async def get_intent(self, intent_id: str) -> Intent | None:
         """Return an intent; one that is `SENDING` past its time reads as `UNKNOWN`."""
@@ -208,8 +216,22 @@ class MemoryStore:
     async def aclose(self) -> None:
         """Do nothing: what is in memory goes with its last reference."""
 
+    def _submissions_of(self, account: str, *, done: bool) -> Sequence[Submission]:
+        return tuple(
+            submission
+            for task_id, submission in self._submissions.items()
+            if submission.account == account and (task_id in self._results) is done
+        )
+
     def _kept(self, task_id: str) -> _Kept | None:
         return self._results.get(task_id) or self._unknown.get(task_id)
+
+    def _make_final(self, task_id: str, kept: _Kept) -> None:
+        """Keep what somebody has seen where no flood of unknown callbacks reaches it."""
+        kept.seen = True
+        if self._unknown.pop(task_id, None) is not None:
+            self._unknown_bytes -= len(kept.body)
+            self._results[task_id] = kept
 
     def _keep_first(self, task_id: str, kept: _Kept, *, known: bool) -> tuple[Unmatched, ...]:
         if known:

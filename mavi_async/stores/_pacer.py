@@ -66,7 +66,7 @@ class MemoryPacer:
                 schedule.pace = _pacing.give_back(schedule.pace, instead_of.at)
             schedule.pace, at = _pacing.reserve(schedule.pace, interval, now)
             ack_clocked = _pacing.is_ack_clocked(schedule.pace, interval)
-            return Slot(at, at - now, interval, _pacing.slack(schedule.pace, interval), ack_clocked)
+            return Slot(at, at - now, interval, _pacing.margin(interval), ack_clocked)
 
     async def give_back(self, slot: Slot) -> None:
         """Return a departure that is not used."""

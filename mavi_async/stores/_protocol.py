@@ -5,7 +5,7 @@ from typing import Protocol
 
 import attrs
 
-from mavi_async._records import Intent, IntentState, KeptAside, Put, Submission
+from mavi_async._records import Intent, IntentState, KeptAside, Put, Submission, Unmatched
 
 __all__ = ["Lane", "Pacer", "Slot", "TaskStore"]
 
@@ -83,7 +83,8 @@ class TaskStore(Protocol):
     Callbacks carry no account, and the process that receives them may have no key: so they are
     kept by ``task_id`` alone, while submissions and intents name their account.
 
-    Every method may raise `StoreError`. Each call is atomic: done as a whole or not at all.
+    Every method may raise `StoreError`, and one that takes over three seconds is given up. Each
+    call is atomic: done as a whole or not at all.
     """
 
     local: bool
@@ -117,6 +118,10 @@ class TaskStore(Protocol):
         """Return the body that counts and make it final: somebody has seen it."""
         ...
 
+    async def list_unmatched(self) -> Sequence[Unmatched]:
+        """Return the callbacks of jobs that nobody submitted through this store, oldest first."""
+        ...
+
     async def list_aside(self) -> Sequence[KeptAside]:
         """Return the bodies that contradicted the first one of their job, oldest first."""
         ...
@@ -125,15 +130,21 @@ class TaskStore(Protocol):
         """Ask for a hint whenever a first body is stored, by any process.
 
         Returns once no hint can be missed any more. A hint may come late or twice, and
-        ``notify(None)`` says that some may be missing: look for everything again.
+        ``notify(None)`` says that some may be missing: look for everything again. A store whose
+        hints can get lost says so every few seconds. Hints come in the event loop that asked.
 
         Returns:
             A function that ends the hints.
         """
         ...
 
-    async def put_submission(self, submission: Submission) -> None:
-        """Keep an accepted job; a callback that came before it is no longer unknown."""
+    async def put_submission(self, submission: Submission, *, intent_id: str | None = None) -> None:
+        """Keep an accepted job; a callback that came before it is no longer unknown.
+
+        Args:
+            submission: The job.
+            intent_id: The intent that it comes from, accepted in the same step.
+        """
         ...
 
     async def get_submission(self, task_id: str) -> Submission | None:
@@ -142,6 +153,10 @@ class TaskStore(Protocol):
 
     async def list_pending(self, account: str) -> Sequence[Submission]:
         """Return an account's jobs that have no callback yet, oldest first."""
+        ...
+
+    async def list_done(self, account: str) -> Sequence[Submission]:
+        """Return an account's jobs whose callback is here, oldest first."""
         ...
 
     async def forget(self, task_id: str) -> None:
@@ -164,8 +179,8 @@ class TaskStore(Protocol):
         *,
         task_id: str | None = None,
         expires_at: float | None = None,
-    ) -> None:
-        """Note how far an intent has come."""
+    ) -> bool:
+        """Note how far an intent has come; return False if there is none of that name."""
         ...
 
     async def get_intent(self, intent_id: str) -> Intent | None:

@@ -135,7 +135,7 @@ class Api:
         """Answer so from now on, so often."""
         self.outcomes = iter([outcome] * times)
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1
         outcome = next(self.outcomes, None)
         if outcome is None:
@@ -144,7 +144,34 @@ class Api:
             return httpx.Response(200, json={"code": "0000", "msg": "success", "data": data})
         if isinstance(outcome, httpx.Response):
             return httpx.Response(outcome.status_code, content=outcome.content)
+        if outcome in CONNECTING:
+            await request.extensions["trace"]("connection.connect_tcp.started", {})
         raise outcome("it broke", request=request)
+
+
+CONNECTING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+"""Raised before the request is written, of which a real transport tells."""
+
+
+@pytest.mark.parametrize("kind", CONNECTING)
+@pytest.mark.asyncio
+async def test_names_of_errors_prove_nothing(kind: type[httpx.TransportError]) -> None:
+    """A transport that tells nothing may call a broken connection one that never was."""
+    posts = 0
+
+    def break_off(request: httpx.Request) -> httpx.Response:
+        nonlocal posts
+        posts += 1
+        raise kind("the server disconnected", request=request)
+
+    async with (
+        httpx.AsyncClient(transport=httpx.MockTransport(break_off)) as http_client,
+        MaviClient(KEY, account=uuid.uuid4().hex, http_client=http_client) as client,
+    ):
+        with pytest.raises(SubmitOutcomeUnknown):
+            await client.submit_speaker("re_1")
+
+    assert posts == 1
 
 
 @pytest.fixture

@@ -125,13 +125,13 @@ def test_giving_back_does_not_end_a_pause() -> None:
 
 @pytest.mark.parametrize("certain", [True, False])
 def test_one_rejection_widens_the_gap_a_little(certain: bool) -> None:
-    """And pauses nobody."""
+    """Also before the slot that comes next, and pauses nobody."""
     pace, _ = reserve(Pace(), 1.0, 0.0)
 
     refused = refuse(pace, 1.0, 0.0, certain=certain)
 
     assert gap(pace, 1.0) + 0.03 == pytest.approx(gap(refused, 1.0))
-    assert (pace.next_at, 1.0) == (refused.next_at, refused.pressure)
+    assert (pace.next_at + 0.03, 1.0) == (refused.next_at, refused.pressure)
 
 
 def test_rejections_in_a_row_pause_everybody() -> None:
@@ -237,6 +237,7 @@ class World:
     reserved: list[float] = attrs.field(factory=list)
     used: list[float] = attrs.field(factory=list)
     closed_until: float = float("-inf")
+    widened: float = 0.0
 
     def do(self, verb: str, amount: float) -> None:
         """Let one thing happen, and check what it must keep."""
@@ -271,7 +272,9 @@ class World:
             is_last = slot == self.pace.last_at
             self.pace = give_back(self.pace, slot)
             if is_last:
-                assert self.pace.next_at <= max(slot, self.closed_until + gap_of(self))
+                assert self.pace.next_at <= self.widened + max(
+                    slot, self.closed_until + gap_of(self)
+                )
 
     def accept(self, amount: float) -> None:
         """A request was within the limit."""
@@ -284,7 +287,9 @@ class World:
         before, certain = self.pace, amount > 0.3
         self.pace = refuse(before, self.interval, self.now, certain=certain)
         assert self.pace.extra >= before.extra
-        assert self.pace.next_at <= max(before.next_at, self.now + 32.0)
+        added = self.pace.extra - before.extra
+        self.widened += added
+        assert self.pace.next_at <= max(before.next_at + added, self.now + 32.0)
         if certain and before.pressure >= 1:
             pause = min(32.0, self.interval * 2.0**before.pressure)
             self.closed_until = max(self.closed_until, self.now + pause)

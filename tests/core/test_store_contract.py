@@ -164,6 +164,53 @@ async def test_what_is_kept_aside_is_bounded_in_bytes(clock: Clock) -> None:
     assert [b"5" * 10] == [each.body for each in await store.list_aside()]
 
 
+async def test_what_somebody_has_seen_is_out_of_a_flood_s_reach(
+    store: TaskStore, clock: Clock
+) -> None:
+    """Also the callback of a job that was submitted elsewhere, however it was seen."""
+    await put(store, "pinned", body=b"1")
+    await store.pin_callback("pinned")
+    await put(store, "redelivered", body=b"2")
+    await store.put_callback("redelivered", b"2", seen=True)
+
+    for number in range(9):
+        clock.advance(601)
+        await put(store, f"unknown-{number}", body=b"x")
+
+    assert [b"1", b"2"] == [
+        await store.get_callback(task_id) for task_id in ("pinned", "redelivered")
+    ]
+    unmatched = [each.task_id for each in await store.list_unmatched()]
+    assert [f"unknown-{number}" for number in (6, 7, 8)] == unmatched
+
+
+async def test_an_accepted_job_is_kept_in_one_step_with_its_intent(store: TaskStore) -> None:
+    """It is pending until its callback is here, and done from then on."""
+    intent = Intent("i", "account", "re_1", IntentState.SENDING, 4e9, 4e9, endpoint="/path")
+    submission = Submission("t", "account", "re_1", 4e9)
+    await store.begin_intent(intent)
+
+    await store.put_submission(submission, intent_id="i")
+
+    accepted = attrs.evolve(intent, state=IntentState.ACCEPTED, task_id="t")
+    assert accepted == await store.get_intent("i")
+    assert ([submission], []) == (
+        list(await store.list_pending("account")),
+        list(await store.list_done("account")),
+    )
+    await put(store, "t", body=b"body")
+    assert ([], [submission]) == (
+        list(await store.list_pending("account")),
+        list(await store.list_done("account")),
+    )
+    assert [] == list(await store.list_done("another"))
+
+
+async def test_only_an_intent_that_is_there_is_updated(store: TaskStore) -> None:
+    """Whoever is told no must not send."""
+    assert not await store.update_intent("i", IntentState.SENDING)
+
+
 async def test_an_unseen_body_is_returned_to_be_compared(store: TaskStore) -> None:
     """With a different one, as long as nobody has seen it."""
     await put(store, "t", body=b"a")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mavi_async import Dispatcher, MemoryStore, StoreError
+from mavi_async import Dispatcher, MemoryStore, StoreError, Unmatched
 from mavi_async._records import Put, Submission
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def is_later(answer: "httpx.Response") -> bool:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mavi_async._dispatcher._STORE_SECONDS", 0.05)
+    monkeypatch.setattr("mavi_async._dispatcher.STORE_SECONDS", 0.05)
 
 
 @pytest.mark.asyncio
@@ -223,3 +223,39 @@ async def test_broken_store_of_somebody_else(
 
     assert is_later(refused)
     assert 200 == (await service.post(callback("job"))).status_code
+
+
+class ForgetfulStore(MemoryStore):
+    """A store that is down when it is first asked for a submission."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    async def get_submission(self, task_id: str) -> Submission | None:
+        """Fail once."""
+        self.asked += 1
+        if self.asked == 1:
+            raise StoreError("the store is down")
+        return await super().get_submission(task_id)
+
+
+@pytest.mark.asyncio
+async def test_one_look_that_fails_does_not_end_the_offering_of_all() -> None:
+    """The others are offered all the same."""
+    offered: list[Unmatched] = []
+    enough = asyncio.Event()
+
+    def offer(unmatched: Unmatched) -> None:
+        offered.append(unmatched)
+        if len(offered) == 2:
+            enough.set()
+
+    store = ForgetfulStore()
+    async with Dispatcher(store=store, on_unmatched=offer, unmatched_after=0) as dispatcher:
+        for name in ("a", "b", "c"):
+            await dispatcher.feed(b'{"task_id": "%s"}' % name.encode())
+        async with asyncio.timeout(30):
+            await enough.wait()
+
+    assert ["b", "c"] == [each.task_id for each in offered]
