@@ -18,6 +18,7 @@ from mavi_async import (
     MemoryStore,
     SpeakerTask,
     SubmitOutcomeUnknown,
+    Unmatched,
 )
 from mavi_async._records import IntentState
 from mavi_async.emulator import Emulator, Fault
@@ -199,6 +200,20 @@ async def test_what_was_given_stays_open(
 
 
 @pytest.mark.asyncio
+async def test_a_given_dispatcher_goes_on(
+    body_of: "MakeBody", client_of: "MakeClient", until: "Until"
+) -> None:
+    """What a given dispatcher has in hand is not cut short by a client's closing."""
+    unmatched: list[Unmatched] = []
+    dispatcher = Dispatcher(on_unmatched=unmatched.append, unmatched_after=0.05)
+    async with client_of(dispatcher):
+        await dispatcher.feed(body_of("nobodys"))
+    await until(lambda: unmatched)
+
+    assert [callback.task_id for callback in unmatched] == ["nobodys"]
+
+
+@pytest.mark.asyncio
 async def test_closing_at_the_same_time(emulator: Emulator, stall_at: "MakeStall") -> None:
     """Two closings at once both return, and the request under way is finished."""
     stall = stall_at("reading")
@@ -218,7 +233,10 @@ async def test_closing_at_the_same_time(emulator: Emulator, stall_at: "MakeStall
 async def test_a_cancelled_closing_ends_everything(emulator: Emulator, until: "Until") -> None:
     """Cancelling the closing itself cuts what it waits for, and still ends all waits."""
     emulator.inject(Fault("hang", asset_id="re_hang", creates_job=True))
-    client = client_at(emulator, close_timeout=AN_HOUR)
+    http_client = httpx.AsyncClient()
+    client = client_at(
+        emulator, close_timeout=AN_HOUR, submit_timeout=AN_HOUR, http_client=http_client
+    )
     await client.__aenter__()
     task = await client.submit_speaker("re_1")
     wait = asyncio.create_task(task.wait(None))
@@ -228,6 +246,7 @@ async def test_a_cancelled_closing_ends_everything(emulator: Emulator, until: "U
     await some_turns()
     closing.cancel()
     outcomes = [await outcome_of(each) for each in (closing, wait, submit)]
+    await http_client.aclose()
 
     assert [type(outcome) for outcome in outcomes] == [
         asyncio.CancelledError,

@@ -16,6 +16,8 @@ from mavi_async import (
     TaskTimeout,
 )
 
+DEADLINE = 30
+
 if TYPE_CHECKING:
     from tests.client.conftest import MakeBody, MakeClient, Until
 
@@ -51,6 +53,7 @@ async def test_waiters_before_and_after(
         results.append(await task)
 
     async with trio.open_nursery() as nursery:
+        nursery.cancel_scope.deadline = trio.current_time() + DEADLINE
         for _ in range(3):
             nursery.start_soon(wait)
         await until(lambda: "3 waiting" in repr(task))
@@ -81,6 +84,7 @@ async def test_cancel_scopes_disturb_nobody_else(
         results.append(await task)
 
     async with trio.open_nursery() as nursery:
+        nursery.cancel_scope.deadline = trio.current_time() + DEADLINE
         nursery.start_soon(wait_in, cancelled)
         nursery.start_soon(wait_in, timed_out)
         nursery.start_soon(wait)
@@ -100,11 +104,11 @@ async def test_timeouts(body_of: "MakeBody", client_of: "MakeClient") -> None:
     """Both `move_on_after` and the task's own timeout end a wait; waiting again is allowed."""
     assert_trio()
     dispatcher = Dispatcher()
-    task = client_of(dispatcher).speaker_task("t1")
+    task = client_of(dispatcher, result_timeout=None).speaker_task("t1")
     with trio.move_on_after(0.001) as scope:
         await task.wait(None)
     for timeout in (0, 0.001):
-        with pytest.raises(TaskTimeout):
+        with trio.fail_after(DEADLINE), pytest.raises(TaskTimeout):
             await task.wait(timeout)
     await dispatcher.feed(body_of("t1"))
 
@@ -129,6 +133,7 @@ async def test_errors_are_fresh(
             errors.append(error)
 
     async with trio.open_nursery() as nursery:
+        nursery.cancel_scope.deadline = trio.current_time() + DEADLINE
         nursery.start_soon(wait)
         nursery.start_soon(wait)
         await until(lambda: "2 waiting" in repr(task))
@@ -168,6 +173,7 @@ async def test_large_results(body_of: "MakeBody", client_of: "MakeClient", until
         results.append(await task)
 
     async with trio.open_nursery() as nursery:
+        nursery.cancel_scope.deadline = trio.current_time() + DEADLINE
         for _ in range(5):
             nursery.start_soon(wait)
         await until(lambda: "5 waiting" in repr(task))
@@ -191,6 +197,7 @@ async def test_feeding_from_another_thread(
         results.append(await task)
 
     async with trio.open_nursery() as nursery:
+        nursery.cancel_scope.deadline = trio.current_time() + DEADLINE
         nursery.start_soon(wait)
         await until(lambda: "1 waiting" in repr(task))
         delivery = await trio.to_thread.run_sync(

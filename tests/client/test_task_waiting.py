@@ -182,10 +182,42 @@ async def test_large_results_are_decoded_once(
 
 
 @pytest.mark.asyncio
+async def test_a_result_that_was_seen_stays(
+    body_of: "MakeBody", client_of: "MakeClient", until: "Until", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that is fed while its stored body is being decoded keeps what was seen first."""
+    in_thread, go_on = threading.Event(), threading.Event()
+    decode = _wire.decode_callback
+
+    def decode_slowly(body: bytes, *, task_id: str, uri: str | None = None) -> Diarization:
+        if not in_thread.is_set():
+            in_thread.set()
+            assert go_on.wait(20)
+        return decode(body, task_id=task_id, uri=uri)
+
+    monkeypatch.setattr(_task, "decode_callback", decode_slowly)
+    body = body_of("t1", segments=6000)
+    dispatcher = Dispatcher()
+    await dispatcher.feed(body)
+    task = client_of(dispatcher).speaker_task("t1")
+    calls: list[SpeakerTask] = []
+    task.add_done_callback(calls.append)
+    await until(in_thread.is_set)
+    delivery = await dispatcher.feed(body)
+    seen = task.result()
+    go_on.set()
+    await until(lambda: not dispatcher._background._jobs)
+
+    assert delivery is Delivery.DUPLICATE
+    assert task.result() is seen
+    assert calls == [task]
+
+
+@pytest.mark.asyncio
 async def test_zero_looks_now(body_of: "MakeBody", client_of: "MakeClient") -> None:
     """`wait(0)` raises while there is no callback, and returns one that is in the store."""
     dispatcher = Dispatcher()
-    client = client_of(dispatcher)
+    client = client_of(dispatcher, result_timeout=None)
     task = client.speaker_task("t1")
     with pytest.raises(TaskTimeout) as caught:
         await task.wait(0)
