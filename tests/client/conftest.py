@@ -1,6 +1,7 @@
 """What the client's tests share: callbacks as MAVI sends them, and waiting for conditions."""
 
 import json
+import uuid
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Literal, NoReturn, Protocol
@@ -85,7 +86,13 @@ def client_of() -> MakeClient:
     """A client of a dispatcher that is fed by hand."""
 
     def make(dispatcher: Dispatcher, *, result_timeout: float | None = 30.0) -> MaviClient:
-        return MaviClient(KEY, dispatcher=dispatcher, result_timeout=result_timeout)
+        # An account of its own: clients of other tests may be there still, with other rates.
+        return MaviClient(
+            KEY,
+            account=uuid.uuid4().hex,
+            dispatcher=dispatcher,
+            result_timeout=result_timeout,
+        )
 
     return make
 
