@@ -1,8 +1,8 @@
 """What the client's tests share: callbacks as MAVI sends them, and waiting for conditions."""
 
 import json
-import uuid
 import signal
+import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Literal, NoReturn, Protocol
 
