@@ -197,7 +197,7 @@ async def test_a_result_that_was_seen_stays(
 
     monkeypatch.setattr(_task, "decode_callback", decode_slowly)
     body = body_of("t1", segments=6000)
-    dispatcher = Dispatcher()
+    dispatcher = Dispatcher(unmatched_after=0.0)
     await dispatcher.feed(body)
     task = client_of(dispatcher).speaker_task("t1")
     calls: list[SpeakerTask] = []

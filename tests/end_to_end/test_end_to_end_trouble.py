@@ -40,8 +40,8 @@ async def test_one_forced_rejection_loses_nothing(
 ) -> None:
     """On a strict limiter, one rejection of any shape in the middle: all jobs are made, once."""
     mavi = start_mavi(requests_per_second=20.0, webhook_url="http://127.0.0.1:9", callback_tries=1)
-    mavi.inject({"kind": "answer", "asset_id": "re_7", **REJECTIONS[shape]})
-    asset_ids = [f"re_{number}" for number in range(20)]
+    mavi.inject({"kind": "answer", "asset_id": "re_4", **REJECTIONS[shape]})
+    asset_ids = [f"re_{number}" for number in range(10)]
 
     async with (
         MaviClient(
