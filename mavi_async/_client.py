@@ -24,7 +24,7 @@ from mavi_async._gate import Gate
 from mavi_async._loop import Home
 from mavi_async._records import Intent, IntentState, Submission
 from mavi_async._retry import RetryPolicy
-from mavi_async._secret import ApiKey
+from mavi_async._secret import find_api_key
 from mavi_async._submit import Submitter
 from mavi_async._task import UNSET, SpeakerTask, Unset
 from mavi_async._transport import HttpClient, Transport
@@ -100,7 +100,7 @@ class MaviClient:
         allow_http: bool = False,
     ) -> None:
         try:
-            key = _api_key(api_key)
+            key = find_api_key(api_key)
         finally:
             del api_key  # error reporters show what the frames of a traceback hold
         if store is not None and dispatcher is not None and dispatcher.store is not store:
@@ -315,17 +315,3 @@ class MaviClient:
         except Exception:
             log.exception("the result of %s is not recorded", intent.asset_id)
         return diarization
-
-
-def _api_key(key: str | None) -> ApiKey:
-    if key is None:
-        key = os.environ.get("MAVI_API_KEY")
-    if key is None:
-        raise ConfigurationError("no API key: pass api_key= or set MAVI_API_KEY")
-    try:
-        return ApiKey(key)
-    except ConfigurationError as error:
-        # Without the frames that hold the key: error reporters show them.
-        raise error.with_traceback(None) from None
-    finally:
-        del key

@@ -265,7 +265,7 @@ class Dispatcher:
         if task_id in self._being_fed:
             return
         for inbox in self._inboxes:
-            for task in inbox.waiting(task_id):
+            for task in inbox.hinted(task_id):
                 self.look_soon(task)
 
 

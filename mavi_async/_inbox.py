@@ -95,9 +95,11 @@ class Inbox:
         task = self._registry.get(task_id)
         return task is not None and not task.done()
 
-    def waiting(self, task_id: str | None) -> tuple[SpeakerTask, ...]:
-        """The tasks that a hint is about: those somebody waits for, of one job or of all."""
-        return tuple(task for task in self.held if task_id in (None, task.task_id))
+    def hinted(self, task_id: str | None) -> tuple[SpeakerTask, ...]:
+        """The tasks to look for after a hint about one job, or about all that are awaited."""
+        task_ids = [task.task_id for task in self.held] if task_id is None else [task_id]
+        steps = [self._registry.step(each, Event.HINT) for each in task_ids]
+        return tuple(task for step, task in steps if task and step.action is Action.LOOK)
 
     async def deliver(self, task_id: str, event: Event, body: bytes) -> Delivery | None:
         """Do what the table says about an event."""

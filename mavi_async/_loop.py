@@ -9,7 +9,7 @@ import contextvars
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from mavi_async._errors import TaskStateError
 
@@ -165,7 +165,7 @@ def call_in(token: object, function: Callable[[], None]) -> None:
         if isinstance(token, asyncio.AbstractEventLoop):
             token.call_soon_threadsafe(function)
         else:
-            _trio_token(token).run_sync_soon(function)
+            cast("Any", token).run_sync_soon(function)
     except RuntimeError:
         raise TaskStateError("the event loop that awaits the tasks has ended") from None
 
@@ -187,7 +187,3 @@ def _current_token() -> object:
 def _trio() -> Any:
     """Trio, which whoever runs it has imported already."""
     return sys.modules["trio"]
-
-
-def _trio_token(token: object) -> Any:
-    return token

@@ -1,13 +1,14 @@
 """The API key, kept out of everything that can be looked at."""
 
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from typing import Final, NoReturn
 
 from mavi_async._errors import ConfigurationError
 
-__all__ = ["ApiKey"]
+__all__ = ["ApiKey", "find_api_key"]
 
 _KEY: Final = re.compile(r"[\x21-\x7e]{8,512}")
 
@@ -49,3 +50,22 @@ class ApiKey:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an API key is not pickled or copied: make a client where it is needed")
+
+
+def find_api_key(key: str | None) -> ApiKey:
+    """Take a key, or else the environment's ``MAVI_API_KEY``.
+
+    Raises:
+        ConfigurationError: If there is none, or it cannot be one.
+    """
+    if key is None:
+        key = os.environ.get("MAVI_API_KEY")
+    if key is None:
+        raise ConfigurationError("no API key: pass api_key= or set MAVI_API_KEY")
+    try:
+        return ApiKey(key)
+    except ConfigurationError as error:
+        # Without the frames that hold the key: error reporters show them.
+        raise error.with_traceback(None) from None
+    finally:
+        del key

@@ -1,8 +1,8 @@
 """One HTTP request and what came of it: the only core module that knows an HTTP client.
 
 Any client with the interface of `httpx.AsyncClient` will do, such as `httpx2.AsyncClient`:
-requests are built by the client itself, and exceptions are told apart by the names of their
-classes, since the two libraries share no class.
+requests are built by the client itself, and the one exception that matters is known by the name
+of its class, since the two libraries share no class.
 """
 
 import re

@@ -1,6 +1,8 @@
 """A store that is down at some point of a submit: nothing is paid for twice or lost."""
 
+import asyncio
 import logging
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -190,6 +192,22 @@ async def test_an_unknown_outcome_is_not_hidden(
         assert caught.value.intent_id is not None
         assert await states(store, client) == [IntentState.SENDING]
         assert "how submitting re_1 ended is not recorded" in caplog.text
+
+
+@pytest.mark.asyncio
+async def test_a_submit_that_its_store_prevents_costs_no_slot(route: respx.Route) -> None:
+    """The next one has its turn at once, at a rate of one in an hour."""
+    store = DownStore("begin_intent")
+    async with MaviClient(
+        KEY, account=uuid.uuid4().hex, requests_per_second=1 / 3600, store=store
+    ) as client:
+        with pytest.raises(StoreError):
+            await client.submit_speaker("re_1")
+        store.down.clear()
+        async with asyncio.timeout(30):
+            await client.submit_speaker("re_1")
+
+    assert route.call_count == 1
 
 
 @pytest.mark.asyncio
