@@ -20,6 +20,7 @@ __all__ = [
     "failed_callback_body",
     "faulty_answer",
     "foreign_callback_body",
+    "metadata_data",
     "rejection_answer",
 ]
 
@@ -30,6 +31,8 @@ REJECTIONS: tuple[Rejection, ...] = get_args(Rejection)
 
 OVER_THE_LIMIT = "Request has exceeded the limit."
 _MODEL = "emulator"
+_BYTES_PER_SECOND = 16_000
+_UPLOADED_MS = "1766989317192"
 
 
 @attrs.frozen
@@ -151,6 +154,20 @@ def segment_documents(conversation: Conversation) -> list[dict[str, object]]:
 def transcription_data(conversation: Conversation) -> dict[str, object]:
     """The ``data`` of the synchronous endpoint."""
     return {"model": _MODEL, "items": segment_documents(conversation)}
+
+
+def metadata_data(asset_id: str, conversation: Conversation) -> dict[str, object]:
+    """The ``data`` of an asset's metadata, in which numbers are text."""
+    resource = {
+        "extension": "mp4",
+        "asset_id": asset_id,
+        "original_filename": asset_id,
+        "file_size": str(round(conversation.duration * _BYTES_PER_SECOND)),
+        "upload_status": "SUCCESS",
+        "create_time": _UPLOADED_MS,
+        "modify_time": _UPLOADED_MS,
+    }
+    return {"total": 1, "resource": [resource]}
 
 
 def callback_body(dialect: Dialect, task_id: str, conversation: Conversation) -> dict[str, object]:

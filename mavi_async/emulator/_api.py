@@ -1,4 +1,4 @@
-"""The speaker endpoints."""
+"""The speaker endpoints, and the one about an asset."""
 
 import asyncio
 import hmac
@@ -13,6 +13,7 @@ from mavi_async.emulator._answers import (
     Answer,
     bad_parameters,
     faulty_answer,
+    metadata_data,
     plain_error,
     rejection_answer,
     success_answer,
@@ -34,7 +35,7 @@ API_PATH = "/serve/api/v2"
 
 
 class SpeakerApi:
-    """Answers the two speaker endpoints as MAVI does.
+    """Answers the two speaker endpoints, and the one about an asset, as MAVI does.
 
     Args:
         settings: The account and its habits.
@@ -60,9 +61,10 @@ class SpeakerApi:
         self.refill()
 
     def refill(self) -> None:
-        """Start both limits anew."""
+        """Start all limits anew."""
         self._submit_limiter = self._make_limiter()
         self._transcribe_limiter = self._make_limiter()
+        self._describe_limiter = self._make_limiter()
 
     def _make_limiter(self) -> Limiter:
         return make_limiter(self._settings.limiter, self._settings.requests_per_second)
@@ -73,6 +75,7 @@ class SpeakerApi:
         return [
             Route(f"{base}/async-generate-speaker", self.submit, methods=["POST"]),
             Route(f"{base}/sync-generate-speaker", self.transcribe, methods=["POST"]),
+            Route(f"{API_PATH}/{{asset_id}}/metadata", self.describe, methods=["GET"]),
         ]
 
     async def submit(self, request: Request) -> Response:
@@ -99,6 +102,15 @@ class SpeakerApi:
         data = transcription_data(self._conversation(asset_id))
         answer = success_answer(self._settings.envelope, data)
         return to_response(answer) if fault is None else self._faulty(request, fault, answer)
+
+    async def describe(self, request: Request) -> Response:
+        """Answer with what is known of an asset; every asset is uploaded."""
+        self._authenticate(request)
+        self._limit(request, self._describe_limiter)
+        asset_id = request.path_params["asset_id"]
+        self._check_asset(asset_id)
+        data = metadata_data(asset_id, self._conversation(asset_id))
+        return to_response(success_answer(self._settings.envelope, data))
 
     def _authenticate(self, request: Request) -> None:
         given = request.headers.get("authorization", "")

@@ -37,7 +37,7 @@ class Emulator:
     What it has counted can still be read after it has stopped, and it may be started again.
 
     Args:
-        requests_per_second: The account's limit, for each of the two endpoints.
+        requests_per_second: The account's limit, for each endpoint.
         replay: A folder of RTTM files; a file's name without ``.rttm`` is an asset id. Every
             other asset gets a conversation invented from its id, always the same.
         webhook_url: Where callbacks go. Without one, submits are refused.

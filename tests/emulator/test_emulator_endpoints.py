@@ -75,6 +75,41 @@ def test_transcribe(emulator: Emulator) -> None:
     assert emulator.jobs_created == 0
 
 
+def get_metadata(emulator: Emulator, asset_id: str = "re_1", **headers: str) -> httpx.Response:
+    """Ask for what is known of an asset."""
+    headers = {"Authorization": emulator.api_key, **headers}
+    return httpx.get(f"{emulator.base_url}/{asset_id}/metadata", headers=headers)
+
+
+def test_metadata(emulator: Emulator) -> None:
+    """An asset is described in the documented shape: numbers are text, the upload a success."""
+    response = get_metadata(emulator, "re_657929111888723968")
+    document = response.json()
+    data = document.pop("data")
+    [resource] = data.pop("resource")
+
+    assert 200 == response.status_code
+    assert {"code": "0000", "msg": "success", "failed": False, "success": True} == document
+    assert {"total": 1} == data
+    assert ("re_657929111888723968", "SUCCESS") == (
+        resource["asset_id"], resource["upload_status"]
+    )  # fmt: skip
+    assert {"extension", "asset_id", "original_filename", "file_size", "upload_status",
+            "create_time", "modify_time"} == set(resource)  # fmt: skip
+    assert all(resource[name].isdigit() for name in ("file_size", "create_time", "modify_time"))
+    assert ([], 0) == (emulator.submit_times, emulator.jobs_created)
+
+
+def test_metadata_needs_the_key_and_an_asset(emulator: Emulator) -> None:
+    """A wrong key is 401 before anything else, an unknown asset the ambiguous 400."""
+    assert 401 == get_metadata(emulator, "re_unknown", Authorization="sk-mavi-another").status_code
+
+    response = get_metadata(emulator, "re_unknown")
+
+    assert 400 == response.status_code
+    assert "Request has exceeded the limit." == response.json()["msg"]
+
+
 def test_replay(tmp_path: Path) -> None:
     """An asset that a file stands for gets that file's segments; others are invented."""
     (tmp_path / "re_1.rttm").write_text("SPEAKER talk 1 0.5 2.0 <NA> <NA> ann <NA> <NA>\n")
@@ -221,8 +256,9 @@ def test_the_limit_in_its_three_shapes(
 
 
 def test_each_endpoint_has_a_limit_of_its_own() -> None:
-    """A submit leaves room for a synchronous request."""
+    """A submit leaves room for a synchronous request, and both for a question."""
     with Emulator(ONCE, webhook_url=NOWHERE) as emulator:
         paths = [SUBMIT, TRANSCRIBE, SUBMIT, TRANSCRIBE]
 
         assert [post(emulator, path).status_code for path in paths] == [200, 200, 429, 429]
+        assert [get_metadata(emulator).status_code for _ in range(2)] == [200, 429]
