@@ -78,4 +78,4 @@ async def test_ten_thousand_tasks_leave_nothing(
     assert len(client._inbox._registry) == 0
     assert client._inbox.is_idle
     assert [await store.get_callback(name) for name in (names[0], names[-1])] == [None, None]
-    assert (len(store._results), len(store._unknown), store._unknown_bytes) == (0, 0, 0)
+    assert (len(store._shelf), store._shelf._unknown_bytes) == (0, 0)
