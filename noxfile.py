@@ -17,6 +17,7 @@ CORE_LAYERS = ",".join(
         "_errors.py",
         "_segments.py",
         "_answers.py",
+        "_backoff.py",
         "_configuration.py",
         "_diarization.py",
         "_json.py",

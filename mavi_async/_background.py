@@ -6,6 +6,7 @@ caller would not do: a native ``task.cancel()`` goes through it.)
 """
 
 import contextlib
+import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -16,11 +17,14 @@ import anyio.lowlevel
 
 from mavi_async._loop import Waiter, new_waiter, spawn
 
-__all__ = ["Background", "Job", "JobCancelled"]
+__all__ = ["Background", "Hook", "Job", "JobCancelled"]
 
 log = logging.getLogger("mavi_async")
 
 T = TypeVar("T")
+
+Hook = Callable[[T], Awaitable[object] | object]
+"""A function of the user's, which may be a coroutine function."""
 
 
 class JobCancelled(Exception):
@@ -120,6 +124,16 @@ class Background:
                 log.warning("%s failed: %s", purpose, error)
 
         self.start(logged)
+
+    def start_hook(self, hook: Hook[T], argument: T, purpose: str) -> None:
+        """Call a function of the user's in a job; what it raises is logged."""
+
+        async def call() -> None:
+            result = hook(argument)
+            if inspect.isawaitable(result):
+                await result
+
+        self.start_quietly(call, purpose)
 
     async def finish(self, grace: float) -> None:
         """Let the jobs finish for up to `grace` seconds, then cancel what is left.

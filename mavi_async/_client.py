@@ -1,49 +1,35 @@
 """The client: submit, await, close."""
 
-import logging
-import os
-import time
-from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Final, Literal, Self, TypeVar, get_args
+from typing import Literal, Self, get_args
 
 import anyio
 
-from mavi_async._background import Background
+from mavi_async._background import Background, Hook
 from mavi_async._configuration import (
-    BaseUrl,
     checked_asset_id,
+    checked_idempotency_key,
     checked_rate,
     checked_seconds,
     checked_task_id,
+    find_base_url,
 )
 from mavi_async._diarization import Diarization
 from mavi_async._dispatcher import Dispatcher
+from mavi_async._endpoints import GENERATE, SUBMIT, Endpoints
 from mavi_async._errors import ClientClosed, ConfigurationError, TaskStateError
-from mavi_async._gate import Gate
 from mavi_async._loop import Home
-from mavi_async._records import Intent, IntentState, Submission
+from mavi_async._polling import Poller
+from mavi_async._records import Submission
 from mavi_async._retry import RetryPolicy
 from mavi_async._secret import find_api_key
-from mavi_async._submit import Submitter
+from mavi_async._silence import SilenceAlarm
+from mavi_async._speaker_jobs import SpeakerJobs
 from mavi_async._task import UNSET, SpeakerTask, Unset
-from mavi_async._transport import HttpClient, Transport
-from mavi_async._wire import Envelope, decode_sync_result, submitted_task_id
-from mavi_async.stores import Lane, TaskStore
-from mavi_async.stores._deadline import in_time
+from mavi_async._transport import HttpClient
+from mavi_async.stores import TaskStore
 
 __all__ = ["MaviClient"]
-
-_DEFAULT_BASE_URL: Final = "https://mavi-backend.memories.ai/serve/api/v2"
-
-_SUBMIT: Final = "/transcriptions/async-generate-speaker"
-_GENERATE: Final = "/transcriptions/sync-generate-speaker"
-_ENDPOINTS: Final = (_SUBMIT, _GENERATE)
-_MAX_IN_FLIGHT: Final = 8
-
-log = logging.getLogger("mavi_async")
-
-T = TypeVar("T")
 
 
 class MaviClient:
@@ -77,6 +63,12 @@ class MaviClient:
             ``"never"``, none; ``"allow_duplicates"``, also those after which one may exist,
             which may bill twice.
         close_timeout: Seconds that closing lets requests under way finish.
+        poller: Asked for the callbacks of awaited jobs, in a deployment that has an endpoint of
+            its own for that: takes a ``task_id``, returns the body or ``None``. The first
+            answer wins, from callback or poll.
+        on_silence: Called with a `Submission` when no callback at all has come in
+            `silence_after` seconds since it. It may be a coroutine function.
+        silence_after: Seconds; ``None`` for no such alarm.
         allow_http: Whether `base_url` may be http on another host than this one.
 
     Raises:
@@ -97,6 +89,9 @@ class MaviClient:
         submit_timeout: float = 30.0,
         retry: RetryPolicy = "safe",
         close_timeout: float = 10.0,
+        poller: Poller | None = None,
+        on_silence: Hook[Submission] | None = None,
+        silence_after: float | None = 1800.0,
         allow_http: bool = False,
     ) -> None:
         try:
@@ -107,29 +102,36 @@ class MaviClient:
             raise ConfigurationError("give the store to the dispatcher, or no dispatcher")
         if retry not in get_args(RetryPolicy):
             raise ConfigurationError(f"retry is one of {', '.join(get_args(RetryPolicy))}")
-        self._base_url = BaseUrl.parse(
-            base_url or os.environ.get("MAVI_BASE_URL") or _DEFAULT_BASE_URL, allow_http=allow_http
-        )
         self._account = account or key.account()
-        self._interval = checked_rate(requests_per_second)
+        interval = checked_rate(requests_per_second)
         self._submit_timeout = checked_seconds(submit_timeout, "submit_timeout", positive=True)
         self._close_timeout = checked_seconds(close_timeout, "close_timeout")
-        self._retry: RetryPolicy = retry
         self._owns_dispatcher = dispatcher is None
         self._dispatcher = Dispatcher(store=store) if dispatcher is None else dispatcher
         if result_timeout is not None:
             result_timeout = checked_seconds(result_timeout, "result_timeout")
-        self._inbox = self._dispatcher.open_inbox(result_timeout)
-        self._transport = Transport(
-            self._base_url,
+        self._inbox = self._dispatcher.open_inbox(result_timeout, poller)
+        if silence_after is not None:
+            silence_after = checked_seconds(silence_after, "silence_after", positive=True)
+        self._background = Background()
+        self._alarm = SilenceAlarm(
+            self._dispatcher.store, self._background, hook=on_silence, after=silence_after
+        )
+        self._jobs = SpeakerJobs(
+            self._dispatcher, self._inbox, self._background, self._alarm, self._account
+        )
+        self._endpoints = Endpoints(
+            find_base_url(base_url, allow_http=allow_http),
             key,
             http_client=http_client,
-            max_connections=_MAX_IN_FLIGHT * len(_ENDPOINTS),
+            store=self._dispatcher.store,
+            background=self._background,
+            account=self._account,
+            interval=interval,
+            retry=retry,
         )
-        self._background = Background()
         self._home = Home("client")
         self._state: Literal["new", "open", "closed"] = "new"
-        self._gates = {path: self._gate(path) for path in _ENDPOINTS}
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -148,7 +150,7 @@ class MaviClient:
         if self._state == "closed":
             raise ClientClosed("a client is entered once: make a new one")
         self._dispatcher.bind()
-        self._transport.open()
+        self._endpoints.open()
         self._state = "open"
         return self
 
@@ -160,7 +162,9 @@ class MaviClient:
     ) -> None:
         await self.aclose()
 
-    async def submit_speaker(self, asset_id: str) -> SpeakerTask:
+    async def submit_speaker(
+        self, asset_id: str, *, idempotency_key: str | None = None
+    ) -> SpeakerTask:
         """Submit a recording and return the task that resolves with its callback.
 
         Waits its turn, so that any number of submits may be gathered. A submit that is
@@ -168,8 +172,13 @@ class MaviClient:
         finished and recorded in the background. It is never sent twice where that could bill
         twice.
 
+        With an idempotency key it may be called again, in any process that shares the store: it
+        then gives the task of the first call, for as long as the store keeps that. While the
+        first is under way the second waits for it; where nothing was created, it submits.
+
         Args:
             asset_id: An uploaded recording.
+            idempotency_key: Your name for this submission, unique in the account.
 
         Raises:
             RequestRejected: If MAVI refuses it; see its subclasses.
@@ -178,18 +187,28 @@ class MaviClient:
             StoreError: If the store is down; nothing was sent.
             ClientClosed: If the client was closed.
             TaskStateError: Outside ``async with``, or in another event loop.
-            ConfigurationError: If the asset id cannot be one.
+            ConfigurationError: If the asset id cannot be one, or the idempotency key was used for
+                another asset.
 
         Source: MAVI API, ``POST /transcriptions/async-generate-speaker``.
         """
-        submitter = self._submitter(_SUBMIT, self._record, self._submit_timeout)
-        return await submitter.submit(checked_asset_id(asset_id))
+        self._check_open()
+        submitter = self._endpoints.submitter(SUBMIT, self._jobs.record, self._submit_timeout)
+        key = None if idempotency_key is None else checked_idempotency_key(idempotency_key)
+        return await self._jobs.submit(submitter, checked_asset_id(asset_id), key)
 
-    async def diarize(self, asset_id: str, *, timeout: float | Unset | None = UNSET) -> Diarization:
+    async def diarize(
+        self,
+        asset_id: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | Unset | None = UNSET,
+    ) -> Diarization:
         """Submit a recording and await its result, in one call.
 
         Args:
             asset_id: An uploaded recording.
+            idempotency_key: As for `submit_speaker`.
             timeout: Seconds to wait for the callback once the recording is submitted; ``None``
                 waits for ever, the default is the client's ``result_timeout``.
 
@@ -197,7 +216,7 @@ class MaviClient:
             MaviError: As `submit_speaker` and `SpeakerTask.wait` do. A `TaskTimeout` carries
                 the ``task_id`` with which to attach to the job again.
         """
-        task = await self.submit_speaker(asset_id)
+        task = await self.submit_speaker(asset_id, idempotency_key=idempotency_key)
         return await task.wait(timeout)
 
     async def generate_speaker(self, asset_id: str, *, timeout: float = 300.0) -> Diarization:
@@ -216,7 +235,8 @@ class MaviClient:
         Source: MAVI API, ``POST /transcriptions/sync-generate-speaker``.
         """
         deadline = checked_seconds(timeout, "timeout", positive=True)
-        submitter = self._submitter(_GENERATE, self._read_result, deadline)
+        self._check_open()
+        submitter = self._endpoints.submitter(GENERATE, self._jobs.read_result, deadline)
         return await submitter.submit(checked_asset_id(asset_id))
 
     def speaker_task(self, task_id: str) -> SpeakerTask:
@@ -233,6 +253,44 @@ class MaviClient:
             raise ClientClosed("the client is closed: make a new one to attach to the task")
         return self._inbox.task(checked_task_id(task_id))
 
+    async def resume(self) -> list[SpeakerTask]:
+        """Take up every job of the account whose result nobody has yet, after a restart.
+
+        Those are the jobs without a callback, and those whose callback came while nobody
+        awaited it: they resolve at once. A result that was handed out just before a crash may
+        be among them.
+
+        Returns:
+            The tasks, in the order in which they were submitted.
+
+        Raises:
+            StoreError: If the store is down.
+            ClientClosed: If the client was closed.
+            TaskStateError: Outside ``async with``, or in another event loop.
+        """
+        self._check_open()
+        return await self._jobs.resume()
+
+    async def adopt(self, intent_id: str, task_id: str) -> SpeakerTask:
+        """Decide that a callback which nobody submitted belongs to an unknown submission.
+
+        After `SubmitOutcomeUnknown` a job may exist, and its callback then comes as an unmatched
+        one. Which is which only you can tell, for example by the length of the recording.
+
+        Args:
+            intent_id: The submission, as `SubmitOutcomeUnknown` names it.
+            task_id: The job whose callback is in the store.
+
+        Raises:
+            ConfigurationError: If the submission is not unknown or the callback not unmatched;
+                nothing is changed then. Doing it twice is allowed.
+            StoreError: If the store is down.
+            ClientClosed: If the client was closed.
+            TaskStateError: Outside ``async with``, or in another event loop.
+        """
+        self._check_open()
+        return await self._jobs.adopt(intent_id, checked_task_id(task_id))
+
     async def aclose(self) -> None:
         """Close the client; closing twice is allowed.
 
@@ -243,43 +301,18 @@ class MaviClient:
         if self._state == "closed":
             return
         self._state = "closed"
-        for gate in self._gates.values():
-            gate.close()
-        self._gates.clear()  # with them goes this client's say in the account's rate
+        self._alarm.close()
+        self._endpoints.close_queues()
         # A scope that is cancelled must not cut short what is bounded and may be billed.
         with anyio.CancelScope(shield=True):
             try:
                 await self._background.finish(self._close_timeout)
             finally:
-                self._inbox.close()
-                await self._transport.aclose()
+                await self._inbox.aclose()
+                await self._endpoints.aclose()
+                await self._dispatcher.flush()
                 if self._owns_dispatcher:
                     await self._dispatcher.aclose()
-
-    def _gate(self, endpoint: str) -> Gate:
-        origin = "{}://{}:{}".format(*self._base_url.origin)
-        lane = Lane(origin, self._account, endpoint)
-        pacer = self._dispatcher.store.pacer(lane, self._interval)
-        return Gate(pacer, max_in_flight=_MAX_IN_FLIGHT)
-
-    def _submitter(
-        self,
-        path: str,
-        read: Callable[[Envelope, bytes, Intent], Awaitable[T]],
-        deadline: float,
-    ) -> Submitter[T]:
-        self._check_open()
-        return Submitter(
-            path=path,
-            transport=self._transport,
-            gate=self._gates[path],
-            store=self._dispatcher.store,
-            background=self._background,
-            account=self._account,
-            retry=self._retry,
-            deadline=deadline,
-            read=read,
-        )
 
     def _check_open(self) -> None:
         if self._state == "closed":
@@ -287,31 +320,3 @@ class MaviClient:
         if self._state == "new":
             raise TaskStateError("enter the client first: async with MaviClient() as client")
         self._home.enter()
-
-    async def _record(self, envelope: Envelope, _: bytes, intent: Intent) -> SpeakerTask:
-        """Record an accepted job before its task is handed out."""
-        task_id = submitted_task_id(envelope)
-        submission = Submission(task_id, intent.account, intent.asset_id, time.time())
-        task = self._inbox.task(
-            task_id, asset_id=intent.asset_id, submitted_at=submission.submitted_at
-        )
-        store = self._dispatcher.store
-        try:
-            await in_time(store.put_submission(submission, intent_id=intent.intent_id))
-        except Exception:
-            # The job exists and is paid for: its caller gets it, recorded or not.
-            log.exception("task %s (%s) is not recorded", task_id, intent.asset_id)
-        try:
-            await self._dispatcher.look(task)
-        except Exception:
-            log.exception("whether task %s was called back early is open", task_id)
-        return task
-
-    async def _read_result(self, envelope: Envelope, body: bytes, intent: Intent) -> Diarization:
-        diarization = decode_sync_result(envelope, asset_id=intent.asset_id, raw=body)
-        store = self._dispatcher.store
-        try:
-            await in_time(store.update_intent(intent.intent_id, IntentState.ACCEPTED))
-        except Exception:
-            log.exception("the result of %s is not recorded", intent.asset_id)
-        return diarization

@@ -2,6 +2,7 @@
 
 import ipaddress
 import math
+import os
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -15,11 +16,15 @@ from mavi_async._wire import TASK_ID
 __all__ = [
     "BaseUrl",
     "checked_asset_id",
+    "checked_idempotency_key",
     "checked_rate",
     "checked_seconds",
     "checked_task_id",
     "checked_tokens",
+    "find_base_url",
 ]
+
+_DEFAULT_BASE_URL: Final = "https://mavi-backend.memories.ai/serve/api/v2"
 
 _ASSET_ID: Final = re.compile(r"[\x21-\x7e]{1,256}")
 _TOKEN: Final = re.compile(r"[0-9A-Za-z_~.-]{16,256}")
@@ -72,6 +77,16 @@ class BaseUrl:
         return cls(url, (parts.scheme, host, port or default_port), parts.netloc)
 
 
+def find_base_url(text: object, *, allow_http: bool = False) -> BaseUrl:
+    """Read a base URL, or else the environment's ``MAVI_BASE_URL``, or else MAVI's own.
+
+    Raises:
+        ConfigurationError: As `BaseUrl.parse` does.
+    """
+    found = text or os.environ.get("MAVI_BASE_URL") or _DEFAULT_BASE_URL
+    return BaseUrl.parse(found, allow_http=allow_http)
+
+
 def checked_asset_id(value: object) -> str:
     """Return an asset id.
 
@@ -82,6 +97,17 @@ def checked_asset_id(value: object) -> str:
         raise ConfigurationError(
             "asset_id is 1 to 256 printable ASCII characters such as re_657929111888723968"
         )
+    return value
+
+
+def checked_idempotency_key(value: object) -> str:
+    """Return an idempotency key.
+
+    Raises:
+        ConfigurationError: Unless it is 1 to 256 printable characters.
+    """
+    if not isinstance(value, str) or not 1 <= len(value) <= 256 or not value.isprintable():
+        raise ConfigurationError("idempotency_key is 1 to 256 printable characters")
     return value
 
 

@@ -1,25 +1,29 @@
 """From a callback's bytes to the tasks that wait for it."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from functools import partial
 from types import TracebackType
 from typing import Self
 
+import anyio
 import anyio.to_thread
 
-from mavi_async._background import Background, JobCancelled
+from mavi_async._background import Background, Hook, JobCancelled
 from mavi_async._configuration import checked_seconds
 from mavi_async._errors import MalformedResult, StoreError
 from mavi_async._inbox import Inbox
 from mavi_async._json import InvalidJSON
+from mavi_async._lookout import Lookout
 from mavi_async._loop import Home, call_in
-from mavi_async._records import Delivery, Put, Verdict
+from mavi_async._polling import Poller
+from mavi_async._receipts import Receipts
+from mavi_async._records import Delivery, Put, Unmatched, Verdict
 from mavi_async._registry import TRANSITIONS, Event, State
 from mavi_async._structure import Malformed
 from mavi_async._task import LARGE_BODY, Outcome, SpeakerTask
-from mavi_async._unmatched import UnmatchedDesk, UnmatchedHook
+from mavi_async._unmatched import UnmatchedDesk
 from mavi_async._wire import body_bytes, read_task_id
 from mavi_async.stores import MemoryStore, TaskStore
 from mavi_async.stores._deadline import STORE_SECONDS, in_time
@@ -47,7 +51,7 @@ class Dispatcher:
         self,
         *,
         store: TaskStore | None = None,
-        on_unmatched: UnmatchedHook | None = None,
+        on_unmatched: Hook[Unmatched] | None = None,
         unmatched_after: float = 10.0,
     ) -> None:
         self._store: TaskStore = MemoryStore() if store is None else store
@@ -56,8 +60,10 @@ class Dispatcher:
         self._background = Background()
         self._inboxes: tuple[Inbox, ...] = ()
         self._being_fed: set[str] = set()
-        self._stop_watching: Callable[[], None] | None = None
-        self._watch_lock = anyio.Lock(fast_acquire=True)
+        self._lookout = Lookout(
+            self._store, self._background, awaited=self._awaited, on_hint=self._on_hint
+        )
+        self._receipts = Receipts(self._store, self._background, self._home.enter)
         # What a large body is parsed into takes many times its bytes.
         self._parsing = anyio.CapacityLimiter(2)
         self._unmatched = UnmatchedDesk(
@@ -142,9 +148,9 @@ class Dispatcher:
         call_in(self._home.token, start)
         return future
 
-    def open_inbox(self, result_timeout: float | None) -> Inbox:
+    def open_inbox(self, result_timeout: float | None, poller: Poller | None) -> Inbox:
         """Make a place for the tasks of one client."""
-        return Inbox(self, result_timeout)
+        return Inbox(self, result_timeout, poller)
 
     def connect(self, inbox: Inbox) -> None:
         """Deliver to an inbox from now on."""
@@ -178,9 +184,16 @@ class Dispatcher:
 
     def stop_watching_if_idle(self) -> None:
         """End the store's hints once nobody waits."""
-        if self._stop_watching is not None and all(inbox.is_idle for inbox in self._inboxes):
-            self._stop_watching()
-            self._stop_watching = None
+        if all(inbox.is_idle for inbox in self._inboxes):
+            self._lookout.end()
+
+    def collected(self, task: SpeakerTask) -> None:
+        """Note that somebody has a task's outcome."""
+        self._receipts.add(task.task_id)
+
+    async def flush(self) -> None:
+        """Note in the store what is to be noted there sooner or later."""
+        await self._receipts.flush()
 
     async def __aenter__(self) -> Self:
         self.bind()
@@ -197,6 +210,8 @@ class Dispatcher:
     async def aclose(self) -> None:
         """Finish what is under way, and close the store unless it was given."""
         self._unmatched.close()
+        self._lookout.end()
+        await self.flush()
         await self._background.finish(grace=STORE_SECONDS)
         if self._owns_store:
             await self._store.aclose()
@@ -247,7 +262,7 @@ class Dispatcher:
 
     async def _find(self, task: SpeakerTask) -> bytes | None:
         """Make sure that hints come before looking, and that what is found stays."""
-        await self._watch()
+        await self._lookout.begin()
         if await self._store.get_callback(task.task_id) is None:
             return None
         return await self._store.pin_callback(task.task_id)
@@ -255,11 +270,8 @@ class Dispatcher:
     def _has_task(self, task_id: str) -> bool:
         return any(inbox.get(task_id) is not None for inbox in self._inboxes)
 
-    async def _watch(self) -> None:
-        if self._stop_watching is None:
-            async with self._watch_lock:
-                if self._stop_watching is None:
-                    self._stop_watching = await self._store.watch(self._on_hint)
+    def _awaited(self) -> list[str]:
+        return [task.task_id for inbox in self._inboxes for task in inbox.held]
 
     def _on_hint(self, task_id: str | None) -> None:
         if task_id in self._being_fed:

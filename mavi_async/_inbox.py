@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from mavi_async._polling import Poller, Polling
 from mavi_async._records import Delivery
 from mavi_async._registry import Action, Event, Registry
 from mavi_async._task import SpeakerTask
@@ -32,13 +33,22 @@ class Source(Protocol):
         """End the store's hints once nobody waits."""
         ...
 
+    def collected(self, task: SpeakerTask) -> None:
+        """Note that somebody has a task's outcome."""
+        ...
+
+    async def feed(self, body: bytes) -> Delivery:
+        """Take a body that came another way than by a callback."""
+        ...
+
 
 class Inbox:
     """The tasks of one client at a dispatcher: closing it ends their waits and no others."""
 
-    def __init__(self, source: Source, result_timeout: float | None) -> None:
+    def __init__(self, source: Source, result_timeout: float | None, poller: Poller | None) -> None:
         self._source = source
         self._registry: Registry[SpeakerTask] = Registry()
+        self._polling = None if poller is None else Polling(poller, source.feed, self)
         self._closed = False
         self.result_timeout = result_timeout
 
@@ -73,6 +83,8 @@ class Inbox:
     def hold(self, task: SpeakerTask) -> None:
         """Keep a task alive although nobody may refer to it."""
         self._registry.hold(task)
+        if self._polling is not None:
+            self._polling.watch(task.task_id)
 
     def release(self, task: SpeakerTask) -> None:
         """Undo `hold`."""
@@ -89,6 +101,14 @@ class Inbox:
             task.wake()
             return
         await self._source.look(task)
+
+    def collected(self, task: SpeakerTask) -> None:
+        """Note that somebody has a task's outcome."""
+        self._source.collected(task)
+
+    def is_awaited(self, task_id: str) -> bool:
+        """Tell whether somebody waits for a job."""
+        return self._registry.is_held(task_id)
 
     def waits_for(self, task_id: str) -> bool:
         """Tell whether a body would settle a task here."""
@@ -110,9 +130,11 @@ class Inbox:
             await self._source.look(task)
         return step.delivery
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """End all waits; the tasks stay not done."""
         self._closed = True
         for task in self.held:
             task.wake()
         self._source.disconnect(self)
+        if self._polling is not None:
+            await self._polling.aclose()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import attrs
 
 __all__ = [
+    "Arrival",
     "Delivery",
     "Intent",
     "IntentState",
@@ -38,6 +39,21 @@ class Verdict(enum.Enum):
     FIRST = "first"
     SAME = "same"
     OTHER = "other"
+
+
+@attrs.frozen
+class Arrival:
+    """A callback that is kept.
+
+    Attributes:
+        task_id: The job that it answers.
+        received_at: Seconds since the epoch.
+        size: The length of its body in bytes.
+    """
+
+    task_id: str
+    received_at: float
+    size: int
 
 
 @attrs.frozen

@@ -127,6 +127,10 @@ class Registry(Generic[HandleT]):
         """Undo `hold`."""
         self._held.pop(handle.task_id, None)
 
+    def is_held(self, task_id: str) -> bool:
+        """Whether somebody waits for the object of a job."""
+        return task_id in self._held
+
     @property
     def holds_nothing(self) -> bool:
         """Whether nobody waits for any object."""

@@ -17,7 +17,7 @@ import attrs
 
 from mavi_async._answers import Attempt, Failure, Outcome, Reply, classify, error_for
 from mavi_async._background import Background, JobCancelled
-from mavi_async._errors import StoreError
+from mavi_async._errors import SubmitOutcomeUnknown
 from mavi_async._gate import Gate, Turn
 from mavi_async._records import Intent, IntentState
 from mavi_async._retry import RetryPolicy, next_try
@@ -27,13 +27,17 @@ from mavi_async._wire import Envelope, request_body
 from mavi_async.stores import TaskStore
 from mavi_async.stores._deadline import in_time
 
-__all__ = ["Submitter"]
+__all__ = ["KeyTaken", "Submitter"]
 
 log = logging.getLogger("mavi_async")
 
 _AFTER_DEADLINE = 30.0
 
 T = TypeVar("T")
+
+
+class KeyTaken(Exception):
+    """Raised where another submission has the idempotency key; nothing was sent."""
 
 
 @attrs.frozen
@@ -63,23 +67,24 @@ class Submitter(Generic[T]):
     deadline: float
     read: Callable[[Envelope, bytes, Intent], Awaitable[T]]
 
-    async def submit(self, asset_id: str) -> T:
+    async def submit(self, asset_id: str, idempotency_key: str | None = None) -> T:
         """Make the request, again where that is safe, until its outcome is known.
 
         Raises:
+            KeyTaken: If another submission has the idempotency key, from the start or since the
+                last try.
             ApiError: As the outcome demands.
             StoreError: If the intent cannot be kept; nothing was sent then.
             ConfigurationError: If the HTTP client that was given is closed.
         """
         self.transport.check_usable()
-        intent = self._new_intent(asset_id)
+        intent = self._new_intent(asset_id, idempotency_key)
         tries = 0
         at_head = False
         while True:
             turn = await self.gate.enter(at_head=at_head)
             # No await may stand between the turn and the job that ends it.
-            attempt_it = partial(self._attempt, intent, turn, is_first=tries == 0)
-            job = self.background.start(attempt_it, turn.end)
+            job = self.background.start(partial(self._attempt, intent, turn), turn.end)
             try:
                 attempt, result = await job.wait()
             except JobCancelled:
@@ -98,12 +103,10 @@ class Submitter(Generic[T]):
             await self.gate.rest(again.delay)
             at_head = again.at_head
 
-    async def _attempt(
-        self, intent: Intent, turn: Turn, *, is_first: bool
-    ) -> tuple[Attempt, T | None]:
+    async def _attempt(self, intent: Intent, turn: Turn) -> tuple[Attempt, T | None]:
         """Make one request; the intent says `SENDING` before, and how it ended after."""
         try:
-            await self._note_sending(intent, is_first=is_first)
+            await self._note_sending(intent)
             attempt = await self.transport.post(
                 self.path,
                 request_body(intent.asset_id),
@@ -123,14 +126,12 @@ class Submitter(Generic[T]):
             await self._note_failure(attempt, outcome, intent)
         return attempt, result
 
-    async def _note_sending(self, intent: Intent, *, is_first: bool) -> None:
+    async def _note_sending(self, intent: Intent) -> None:
         expires_at = time.time() + self.deadline + _AFTER_DEADLINE
-        if is_first:
-            await in_time(self.store.begin_intent(attrs.evolve(intent, expires_at=expires_at)))
-        elif not await in_time(
-            self.store.update_intent(intent.intent_id, IntentState.SENDING, expires_at=expires_at)
-        ):
-            raise StoreError(f"the submission of {intent.asset_id} was forgotten: nothing was sent")
+        sending = attrs.evolve(intent, expires_at=expires_at)
+        kept = await in_time(self.store.begin_intent(sending))
+        if kept.intent_id != intent.intent_id:
+            raise KeyTaken
 
     async def _accepted(self, attempt: Attempt, intent: Intent) -> T | None:
         """Record the job; ``None`` where the answer says yes and cannot be read."""
@@ -155,7 +156,7 @@ class Submitter(Generic[T]):
             # What became of the request is what the caller must learn.
             log.exception("how submitting %s ended is not recorded", intent.asset_id)
 
-    def _new_intent(self, asset_id: str) -> Intent:
+    def _new_intent(self, asset_id: str, idempotency_key: str | None) -> Intent:
         return Intent(
             intent_id=uuid.uuid4().hex,
             account=self.account,
@@ -164,6 +165,19 @@ class Submitter(Generic[T]):
             state=IntentState.SENDING,
             created_at=time.time(),
             expires_at=0.0,
+            idempotency_key=idempotency_key,
+        )
+
+    def outcome_unknown(self, intent: Intent) -> SubmitOutcomeUnknown:
+        """The error for a submission that ended, here or elsewhere, without a known outcome."""
+        endpoint = self.transport.endpoint(self.path)
+        return SubmitOutcomeUnknown(
+            "an earlier submission with this idempotency key was sent, and its outcome is not "
+            "known: adopt its callback, or say in the store that it was not sent",
+            str(endpoint),
+            endpoint.host,
+            intent.asset_id,
+            intent.intent_id,
         )
 
     def _error(self, attempt: Attempt, intent: Intent) -> Exception:

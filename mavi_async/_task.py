@@ -68,6 +68,10 @@ class Inbox(Protocol):
         """Settle a task whose callback is in the store, and have later ones announced."""
         ...
 
+    def collected(self, task: "SpeakerTask") -> None:
+        """Note that the caller has a task's outcome."""
+        ...
+
 
 @attrs.frozen
 class Outcome:
@@ -118,6 +122,7 @@ class SpeakerTask:
     _waiters: list[Waiter] | None = None
     _callbacks: list[DoneCallback] | None = None
     _decoding: anyio.Lock | None = None
+    _is_collected: bool = False
 
     @property
     def submitted_at(self) -> datetime | None:
@@ -152,7 +157,7 @@ class SpeakerTask:
             await self._wait_for_body(timeout)
         if self._outcome is None and self._body is not None and len(self._body) > LARGE_BODY:
             await self._decode_in_thread()
-        return self._decoded().result()
+        return self._collected().result()
 
     def done(self) -> bool:
         """Return True once the callback is here; it may report success or failure."""
@@ -166,7 +171,7 @@ class SpeakerTask:
             TaskFailed: If MAVI could not do the job.
             MalformedResult: If the result cannot be read.
         """
-        return self._decoded().result()
+        return self._collected().result()
 
     def exception(self) -> TaskError | None:
         """Return the error that `result` would raise, or ``None``.
@@ -174,7 +179,7 @@ class SpeakerTask:
         Raises:
             TaskStateError: If the task is not done.
         """
-        return self._decoded().exception()
+        return self._collected().exception()
 
     def add_done_callback(self, function: DoneCallback) -> None:
         """Call a function with the task once it is done, or now if it is.
@@ -255,6 +260,14 @@ class SpeakerTask:
     def _release_if_idle(self) -> None:
         if not self._waiters and not self._callbacks:
             self._inbox.release(self)
+
+    def _collected(self) -> Outcome:
+        """The outcome, which the caller has from now on."""
+        outcome = self._decoded()
+        if not self._is_collected:
+            self._is_collected = True
+            self._inbox.collected(self)
+        return outcome
 
     def _decoded(self) -> Outcome:
         if self._body is None:

@@ -1,23 +1,20 @@
 """Callbacks of jobs that nobody knows, once it is certain that nobody does."""
 
-import inspect
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import anyio
 
-from mavi_async._background import Background, Job
+from mavi_async._background import Background, Hook, Job
 from mavi_async._errors import StoreError
 from mavi_async._records import Unmatched
 from mavi_async.stores import TaskStore
 
-__all__ = ["UnmatchedDesk", "UnmatchedHook"]
+__all__ = ["UnmatchedDesk"]
 
 log = logging.getLogger("mavi_async")
-
-UnmatchedHook = Callable[[Unmatched], Awaitable[object] | object]
 
 
 class UnmatchedDesk:
@@ -37,7 +34,7 @@ class UnmatchedDesk:
         background: Background,
         *,
         is_claimed: Callable[[str], bool],
-        hook: UnmatchedHook | None,
+        hook: Hook[Unmatched] | None,
         after: float,
     ) -> None:
         self._store = store
@@ -69,7 +66,7 @@ class UnmatchedDesk:
                 "callbacks, give all of them one store that they share"
             )
         if self._hook is not None:
-            self._background.start_quietly(lambda: _call(self._hook, unmatched), "on_unmatched")
+            self._background.start_hook(self._hook, unmatched, "on_unmatched")
 
     def close(self) -> None:
         """Stop waiting."""
@@ -95,9 +92,3 @@ class UnmatchedDesk:
         body = await self._store.get_callback(task_id)
         if body is not None:
             self.offer(Unmatched(task_id, body))
-
-
-async def _call(hook: UnmatchedHook | None, unmatched: Unmatched) -> None:
-    result = hook(unmatched) if hook is not None else None
-    if inspect.isawaitable(result):
-        await result

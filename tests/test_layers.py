@@ -11,6 +11,7 @@ LAYERS = (
     {"_errors", "_segments"},
     {
         "_answers",
+        "_backoff",
         "_configuration",
         "_diarization",
         "_json",
@@ -23,8 +24,8 @@ LAYERS = (
         "formats",
     },
     {"_background", "_gate", "_loop", "_secret", "_task", "_transport", "stores"},
-    {"_dispatcher", "_inbox", "_unmatched"},
-    {"_client", "_receiver", "_submit"},
+    {"_dispatcher", "_inbox", "_lookout", "_polling", "_receipts", "_silence", "_unmatched"},
+    {"_client", "_endpoints", "_receiver", "_speaker_jobs", "_submit"},
     {"__init__", "__main__", "aiohttp", "asgi", "cli", "emulator", "fastapi", "redis", "testing"},
 )
 LAYER_OF = {module: layer for layer, modules in enumerate(LAYERS) for module in modules}

@@ -1,10 +1,11 @@
 """Where submissions, intents and raw callbacks are kept: one contract, several stores."""
 
-from mavi_async._records import Intent, IntentState, KeptAside, Put, Submission, Verdict
+from mavi_async._records import Arrival, Intent, IntentState, KeptAside, Put, Submission, Verdict
 from mavi_async.stores._memory import MemoryStore
 from mavi_async.stores._protocol import Lane, Pacer, Slot, TaskStore
 
 __all__ = [
+    "Arrival",
     "Intent",
     "IntentState",
     "KeptAside",

@@ -1,11 +1,11 @@
 """What a store and a pacer must do; anything that does it can be used."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 import attrs
 
-from mavi_async._records import Intent, IntentState, KeptAside, Put, Submission, Unmatched
+from mavi_async._records import Arrival, Intent, IntentState, KeptAside, Put, Submission
 
 __all__ = ["Lane", "Pacer", "Slot", "TaskStore"]
 
@@ -118,23 +118,38 @@ class TaskStore(Protocol):
         """Return the body that counts and make it final: somebody has seen it."""
         ...
 
-    async def list_unmatched(self) -> Sequence[Unmatched]:
-        """Return the callbacks of jobs that nobody submitted through this store, oldest first."""
+    async def list_arrived(self, task_ids: Collection[str]) -> Collection[str]:
+        """Return those of some jobs whose callback is here."""
+        ...
+
+    async def last_callback_at(self) -> float | None:
+        """Return when a callback came last, in seconds since the epoch.
+
+        Repeats and contradictions count, and so does what was forgotten since.
+        """
+        ...
+
+    async def list_unmatched(self) -> Sequence[Arrival]:
+        """Return the callbacks of jobs that nobody submitted through this store, oldest first.
+
+        Only those that nobody has seen. `get_callback` returns the body of one.
+        """
         ...
 
     async def list_aside(self) -> Sequence[KeptAside]:
         """Return the bodies that contradicted the first one of their job, oldest first."""
         ...
 
-    async def watch(self, notify: Callable[[str | None], None]) -> Callable[[], None]:
+    async def watch(self, notify: Callable[[str | None], None]) -> Callable[[], None] | None:
         """Ask for a hint whenever a first body is stored, by any process.
 
-        Returns once no hint can be missed any more. A hint may come late or twice, and
-        ``notify(None)`` says that some may be missing: look for everything again. A store whose
-        hints can get lost says so every few seconds. Hints come in the event loop that asked.
+        Returns once no hint can be missed any more. A hint may come late, twice or not at all,
+        and ``notify(None)`` says that some may be missing: look for everything again. Hints come
+        in the event loop that asked.
 
         Returns:
-            A function that ends the hints.
+            A function that ends the hints; or ``None`` where the store cannot give any. What is
+            awaited is then looked for every few seconds at most.
         """
         ...
 
@@ -151,44 +166,62 @@ class TaskStore(Protocol):
         """Return an accepted job."""
         ...
 
-    async def list_pending(self, account: str) -> Sequence[Submission]:
-        """Return an account's jobs that have no callback yet, oldest first."""
+    async def list_pending(self, account: str | None = None) -> Sequence[Submission]:
+        """Return the jobs that have no callback yet, oldest first; of all accounts or of one."""
         ...
 
-    async def list_done(self, account: str) -> Sequence[Submission]:
-        """Return an account's jobs whose callback is here, oldest first."""
+    async def list_uncollected(self, account: str | None = None) -> Sequence[Submission]:
+        """Return the jobs whose callback is here and was given to nobody yet, oldest first."""
         ...
 
-    async def forget(self, task_id: str) -> None:
-        """Remove everything about a job."""
+    async def list_done(self, account: str | None = None) -> Sequence[Submission]:
+        """Return the jobs whose callback is here, collected or not, oldest first."""
+        ...
+
+    async def mark_collected(self, task_ids: Collection[str]) -> None:
+        """Note that whoever awaited some jobs has their results."""
+        ...
+
+    async def forget(self, task_id: str) -> bool:
+        """Remove everything about a job; return False if there was nothing."""
         ...
 
     async def begin_intent(self, intent: Intent) -> Intent:
-        """Keep an intent before its request leaves.
+        """Keep an intent before its request leaves, for the first time or again.
 
         Returns:
-            The intent; or the earlier one of the same account and idempotency key, unchanged,
+            The intent; or another one of the same account and idempotency key, unchanged,
             unless that one is `IntentState.NOT_SENT`, whose place this one then takes.
         """
         ...
 
     async def update_intent(
-        self,
-        intent_id: str,
-        state: IntentState,
-        *,
-        task_id: str | None = None,
-        expires_at: float | None = None,
+        self, intent_id: str, state: IntentState, *, task_id: str | None = None
     ) -> bool:
-        """Note how far an intent has come; return False if there is none of that name."""
+        """Note how an intent's request ended; return False if there is none of that name."""
+        ...
+
+    async def adopt(self, intent_id: str, task_id: str) -> Submission | None:
+        """Make an unmatched callback that of an intent whose outcome is unknown, in one step.
+
+        Returns:
+            The job, submitted when the intent was made; or ``None`` and nothing is changed: the
+            intent is not `IntentState.UNKNOWN`, no callback is here, or somebody submitted it.
+        """
         ...
 
     async def get_intent(self, intent_id: str) -> Intent | None:
         """Return an intent; one that is `SENDING` past its time reads as `UNKNOWN`."""
         ...
 
-    async def list_intents(self, account: str, state: IntentState) -> Sequence[Intent]:
-        """Return an account's intents in one state, oldest first."""
+    async def find_intent(self, account: str, idempotency_key: str) -> Intent | None:
+        """Return the intent of an idempotency key, as `get_intent` does."""
+        ...
+
+    async def list_intents(
+        self, state: IntentState, account: str | None = None
+    ) -> Sequence[Intent]:
+        """Return the intents in one state, oldest first; of all accounts or of one."""
         ...
 
     async def expire(self) -> int:

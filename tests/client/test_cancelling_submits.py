@@ -94,11 +94,11 @@ async def agreement(emulator: Emulator, store: MemoryStore, client: MaviClient) 
     jobs = emulator.state()["jobs"]
     assert isinstance(jobs, list)
     known = await store.list_pending(client.account)
-    accepted = await store.list_intents(client.account, IntentState.ACCEPTED)
+    accepted = await store.list_intents(IntentState.ACCEPTED, client.account)
     assert {job["task_id"] for job in jobs} == {each.task_id for each in known}
     assert {job["task_id"] for job in jobs} == {each.task_id for each in accepted}
     for state in (IntentState.SENDING, IntentState.UNKNOWN):
-        assert await store.list_intents(client.account, state) == ()
+        assert await store.list_intents(state, client.account) == ()
     return sorted(job["asset_id"] for job in jobs)
 
 
@@ -200,7 +200,7 @@ async def test_cancelled_while_it_rests(way: Way, emulator: Emulator, until: "Un
     async with leaving_nothing(client):
         await way(client, lambda: until(lambda: emulator.rejections == 1))
         await client.submit_speaker("re_later")
-        refused = await store.list_intents(client.account, IntentState.NOT_SENT)
+        refused = await store.list_intents(IntentState.NOT_SENT, client.account)
 
         assert [intent.asset_id for intent in refused] == ["re_cancelled"]
         assert await agreement(emulator, store, client) == ["re_later"]

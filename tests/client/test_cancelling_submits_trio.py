@@ -51,7 +51,7 @@ async def agreement(emulator: Emulator, store: MemoryStore, client: MaviClient) 
     known = await store.list_pending(client.account)
     assert {job["task_id"] for job in jobs} == {each.task_id for each in known}
     for state in (IntentState.SENDING, IntentState.UNKNOWN):
-        assert await store.list_intents(client.account, state) == ()
+        assert await store.list_intents(state, client.account) == ()
     return sorted(job["asset_id"] for job in jobs)
 
 

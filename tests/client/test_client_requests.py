@@ -40,7 +40,7 @@ async def intents(store: MemoryStore, client: MaviClient) -> list[tuple[str, Int
     """Every intent of the client's account, as asset and state."""
     found: list[Intent] = []
     for state in IntentState:
-        found.extend(await store.list_intents(client.account, state))
+        found.extend(await store.list_intents(state, client.account))
     return sorted((intent.asset_id, intent.state) for intent in found)
 
 

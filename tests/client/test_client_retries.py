@@ -196,7 +196,7 @@ async def test_tries_are_bounded(row: Row, api: Api, delays: list[float]) -> Non
     async with client_with(store, "safe") as client:
         with pytest.raises(ApiError) as caught:
             await client.submit_speaker("re_1")
-        left = await store.list_intents(client.account, row.kind.intent)
+        left = await store.list_intents(row.kind.intent, client.account)
 
     assert type(caught.value) is row.error
     assert (api.requests, api.jobs) == (row.tries, 0)
@@ -226,7 +226,7 @@ async def test_what_is_safe_is_sent_again(row: Row, api: Api, delays: list[float
     store = MemoryStore()
     async with client_with(store, "safe") as client:
         task = await client.submit_speaker("re_1")
-        accepted = await store.list_intents(client.account, IntentState.ACCEPTED)
+        accepted = await store.list_intents(IntentState.ACCEPTED, client.account)
 
     assert task.task_id == "t1"
     assert (api.requests, api.jobs, len(delays)) == (row.tries, 1, row.tries - 1)

@@ -164,7 +164,7 @@ async def test_thousands_of_submits_at_once(
     ):
         names = [f"re_{number}" for number in range(many)]
         tasks = await asyncio.gather(*map(client.submit_speaker, names))
-        accepted = await store.list_intents(client.account, IntentState.ACCEPTED)
+        accepted = await store.list_intents(IntentState.ACCEPTED, client.account)
 
     assert [task.asset_id for task in tasks] == names
     assert len({task.task_id for task in tasks}) == emulator.jobs_created == many

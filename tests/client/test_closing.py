@@ -82,7 +82,7 @@ async def test_a_request_under_way_is_finished(
         stall.go_on.set()
         task = await submit
         await closing
-        accepted = await store.list_intents(client.account, IntentState.ACCEPTED)
+        accepted = await store.list_intents(IntentState.ACCEPTED, client.account)
 
         assert isinstance(refused, ClientClosed)
         assert not still
@@ -111,7 +111,7 @@ async def test_queued_submits_are_sent_away(
     assert {type(outcome) for outcome in outcomes} == {ClientClosed}
     assert emulator.jobs_created == 0
     assert store.given_back == [AN_HOUR]
-    assert await store.list_intents(client.account, IntentState.SENDING) == ()
+    assert await store.list_intents(IntentState.SENDING, client.account) == ()
 
 
 @pytest.mark.asyncio

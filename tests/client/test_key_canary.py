@@ -148,13 +148,15 @@ async def test_no_object_shows_the_key() -> None:
     """The client and all that it holds can be printed; its key is not pickled or copied."""
     async with MaviClient(KEY) as client:
         task = client.speaker_task("t1")
-        shown = [repr(client), repr(task), repr(vars(client)), repr(vars(client._transport))]
+        endpoints = client._endpoints
+        holders = (client, endpoints, endpoints._transport)
+        shown = [repr(client), repr(task), *(repr(vars(each)) for each in holders)]
         with pytest.raises((AttributeError, TypeError, pickle.PicklingError)) as not_pickled:
             pickle.dumps(client)
         shown.append(observable(not_pickled.value))
         for refuse in (pickle.dumps, copy.copy, copy.deepcopy):
             with pytest.raises(TypeError, match="not pickled or copied") as caught:
-                refuse(client._transport._key)
+                refuse(client._endpoints._transport._key)
             shown.append(observable(caught.value))
 
     assert TEXT not in "\n".join(shown)

@@ -1,0 +1,94 @@
+"""How a dispatcher learns of callbacks that came another way than through itself."""
+
+import logging
+from collections.abc import Callable, Collection
+from typing import Final
+
+import anyio
+
+from mavi_async._background import Background, Job
+from mavi_async._backoff import pauses
+from mavi_async._errors import StoreError
+from mavi_async._loop import Waiter, new_waiter
+from mavi_async.stores import TaskStore
+from mavi_async.stores._deadline import in_time
+
+__all__ = ["Lookout"]
+
+log = logging.getLogger("mavi_async")
+
+_FIRST_PAUSE: Final = 0.25
+_LONGEST_PAUSE: Final = 5.0
+
+
+class Lookout:
+    """The store's hints, and a look at everything awaited every now and then.
+
+    Hints can get lost, and some stores have none: the look is what a waiter can rely on.
+
+    Args:
+        store: Where callbacks are kept.
+        background: Where the looking is done.
+        awaited: Tells which jobs somebody waits for.
+        on_hint: Called with the job whose callback may be there, or ``None`` for any.
+    """
+
+    def __init__(
+        self,
+        store: TaskStore,
+        background: Background,
+        *,
+        awaited: Callable[[], Collection[str]],
+        on_hint: Callable[[str | None], None],
+    ) -> None:
+        self._store = store
+        self._background = background
+        self._awaited = awaited
+        self._on_hint = on_hint
+        self._lock = anyio.Lock(fast_acquire=True)
+        self._is_on = False
+        self._has_hints = False
+        self._stop_hints: Callable[[], None] | None = None
+        self._sweeping: Job[None] | None = None
+        self._pausing: Waiter | None = None
+
+    async def begin(self) -> None:
+        """Return once no callback can be missed any more; called before each first look."""
+        if not self._is_on:
+            async with self._lock:
+                if not self._is_on:
+                    self._stop_hints = await self._store.watch(self._on_hint)
+                    self._has_hints = self._stop_hints is not None
+                    self._is_on = True
+                    if not self._store.local:
+                        self._sweeping = self._background.start(self._sweep)
+        elif self._pausing is not None and not self._has_hints:
+            self._pausing.wake()  # somebody new waits, who may be answered soon
+
+    def end(self) -> None:
+        """Look no more."""
+        self._is_on = False
+        if self._stop_hints is not None:
+            self._stop_hints()
+            self._stop_hints = None
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+
+    async def _sweep(self) -> None:
+        while True:
+            first = _LONGEST_PAUSE if self._has_hints else _FIRST_PAUSE
+            for pause in pauses(first, _LONGEST_PAUSE):
+                self._pausing = new_waiter()
+                if await self._pausing.park(pause):
+                    break
+                await self._look()
+
+    async def _look(self) -> None:
+        try:
+            arrived = await in_time(self._store.list_arrived(self._awaited()))
+        except StoreError as error:
+            log.warning("whether callbacks have come is open: %s", error)
+            return
+        for task_id in arrived:
+            self._on_hint(task_id)
