@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 from mavi_async._errors import TaskStateError
 
-__all__ = ["Home", "Waiter", "call_in", "new_waiter", "spawn"]
+__all__ = ["Home", "Waiter", "call_in", "current_token", "new_waiter", "spawn"]
 
 
 class Waiter(Protocol):
@@ -90,7 +90,7 @@ class Home:
         Raises:
             TaskStateError: If it does not.
         """
-        token = _current_token()
+        token = current_token()
         if token is self._token and self._pid == os.getpid():
             return
         if self._token is None:
@@ -174,7 +174,12 @@ async def _awaited(work: Callable[[], Awaitable[None]]) -> None:
     await work()
 
 
-def _current_token() -> object:
+def current_token() -> object:
+    """Return the event loop that runs right now, for `call_in`.
+
+    Raises:
+        TaskStateError: If none does.
+    """
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
