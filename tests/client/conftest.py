@@ -1,10 +1,9 @@
 """What the client's tests share: callbacks as MAVI sends them, and waiting for conditions."""
 
 import json
-import signal
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Any, Literal, NoReturn, Protocol
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Literal, Protocol
 
 import anyio
 import attrs
@@ -12,9 +11,7 @@ import httpcore
 import httpx
 import pytest
 
-from mavi_async import Dispatcher, MaviClient, MemoryStore, _retry, _submit
-from mavi_async._answers import Attempt
-from mavi_async._retry import Again, RetryPolicy
+from mavi_async import Dispatcher, MaviClient, MemoryStore
 from mavi_async.stores import Lane, Pacer, Slot
 
 KEY = "sk-mavi-0123456789abcdef"
@@ -39,23 +36,6 @@ class MakeClient(Protocol):
 
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
-
-
-@pytest.fixture(autouse=True)
-def deadline(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that hangs, where the system has alarms; trio does not survive one."""
-    if request.node.get_closest_marker("anyio") or not hasattr(signal, "SIGALRM"):
-        yield
-        return
-
-    def fail(signum: int, frame: object) -> NoReturn:
-        raise AssertionError("the test hangs")
-
-    before = signal.signal(signal.SIGALRM, fail)
-    signal.alarm(60)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture
@@ -107,25 +87,6 @@ def until() -> Until:
                 await anyio.sleep(0.001)
 
     return wait
-
-
-@pytest.fixture
-def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Have everything tried again at once; the delays that were due are listed."""
-    due: list[float] = []
-    decide = _retry.next_try
-
-    def decide_at_once(
-        attempt: Attempt, *, tries: int, policy: RetryPolicy, jitter: float, now: float
-    ) -> Again | None:
-        again = decide(attempt, tries=tries, policy=policy, jitter=jitter, now=now)
-        if again is None:
-            return None
-        due.append(again.delay)
-        return attrs.evolve(again, delay=0.0)
-
-    monkeypatch.setattr(_submit, "next_try", decide_at_once)
-    return due
 
 
 Phase = Literal["connecting", "sending", "reading"]
