@@ -27,7 +27,7 @@ from mavi_async._receiver import CallbackLimits
 from mavi_async._records import Delivery, Unmatched
 from mavi_async._segments import SpeakerSegment, Usage
 from mavi_async._task import SpeakerTask
-from mavi_async.stores import MemoryStore, TaskStore
+from mavi_async.stores import MemoryStore, SQLiteStore, TaskStore
 
 __all__ = [
     "ApiError",
@@ -46,6 +46,7 @@ __all__ = [
     "OutOfCredits",
     "RateLimited",
     "RequestRejected",
+    "SQLiteStore",
     "ServiceUnavailable",
     "SpeakerSegment",
     "SpeakerTask",

@@ -3,6 +3,7 @@
 from mavi_async._records import Arrival, Intent, IntentState, KeptAside, Put, Submission, Verdict
 from mavi_async.stores._memory import MemoryStore
 from mavi_async.stores._protocol import Lane, Pacer, Slot, TaskStore
+from mavi_async.stores._sqlite import SQLiteStore
 
 __all__ = [
     "Arrival",
@@ -13,6 +14,7 @@ __all__ = [
     "MemoryStore",
     "Pacer",
     "Put",
+    "SQLiteStore",
     "Slot",
     "Submission",
     "TaskStore",
