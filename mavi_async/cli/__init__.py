@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 __all__ = ["main"]
 
-_NEEDED = ("cyclopts", "rich", "starlette", "uvicorn")
+_NEEDED = ("cyclopts", "platformdirs", "rich", "starlette", "uvicorn")
 
 
 def main() -> None:

@@ -4,14 +4,15 @@ import asyncio
 import enum
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import attrs
 
-from mavi_async._records import Intent, IntentState, Put, Submission, Verdict
-from mavi_async.stores import MemoryStore
+from mavi_async._errors import ConfigurationError
+from mavi_async._records import Intent, Put, Submission, Verdict
+from mavi_async.stores import TaskStore
 
-__all__ = ["Board", "Plan", "Row", "Stage", "WatchedStore"]
+__all__ = ["Board", "NotSubmitted", "Plan", "Row", "Stage", "watched_store"]
 
 Plan = Literal["early", "twice", "late"]
 
@@ -19,6 +20,13 @@ _EARLY: Final = "callback came before the answer to its submit: kept, matched by
 _REPEAT: Final = "callback came twice: the repeat was acknowledged and changed nothing"
 _OTHER: Final = "a second, different callback came: the first one counts"
 _STRANGER: Final = "a callback for a task_id that no answer has named yet: kept"
+_ELSEWHERE: Final = "a callback for a job that is not waited for here: kept"
+_BEFORE: Final = "submitted by an earlier run, which is not paid for again"
+
+
+@attrs.define(slots=False, eq=False)
+class NotSubmitted(ConfigurationError):
+    """Raised for a recording that is not submitted since another one was refused."""
 
 
 class Stage(enum.Enum):
@@ -29,6 +37,7 @@ class Stage(enum.Enum):
     RUNNING = "waiting for callback"
     DONE = "done"
     FAILED = "failed"
+    SKIPPED = "not submitted"
 
 
 @attrs.define
@@ -36,10 +45,11 @@ class Row:
     """One recording.
 
     Attributes:
-        asset_id: What is submitted.
+        asset_id: What is submitted, or what else it is called on the board.
         plan: What is made to happen to its callback, if anything.
         stage: What it is waiting for.
         since: When it reached that stage, on the board's clock.
+        intent_id: The submission, once its first request is about to leave.
         task_id: The job, once it is accepted.
         accepted_at: When it was accepted.
         note: The last remarkable thing about it.
@@ -49,6 +59,7 @@ class Row:
     plan: Plan | None
     since: float
     stage: Stage = Stage.QUEUED
+    intent_id: str | None = None
     task_id: str | None = None
     accepted_at: float | None = None
     note: str = ""
@@ -70,13 +81,20 @@ class Board:
         plans: Mapping[str, Plan] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        plans = plans or {}
+        self._plans = plans or {}
         self._clock = clock
         self.started_at = clock()
-        self.rows = {each: Row(each, plans.get(each), self.started_at) for each in asset_ids}
+        self.rows: dict[str, Row] = {}
+        for asset_id in asset_ids:
+            self.add(asset_id)
         self.callbacks = 0
+        self.refusal: str | None = None
         self.on_change: Callable[[str, str], None] = lambda _asset_id, _text: None
         self._heard = asyncio.Event()
+
+    def add(self, asset_id: str) -> None:
+        """Show one more recording."""
+        self.rows[asset_id] = Row(asset_id, self._plans.get(asset_id), self._clock())
 
     def elapsed(self) -> float:
         """Return the seconds since the start."""
@@ -90,9 +108,11 @@ class Board:
         """Return the rows in one of some stages."""
         return [row for row in self.rows.values() if row.stage in stages]
 
-    def sending(self, asset_id: str, *, again: bool = False) -> None:
-        """Note that a request is about to leave."""
+    def sending(self, asset_id: str, intent_id: str) -> None:
+        """Note that a request is about to leave, for the first time or again."""
         row = self._move(asset_id, Stage.SENDING)
+        again = row.intent_id == intent_id
+        row.intent_id = intent_id
         if again:
             row.note = "submitted again: the first request created no job"
         self.on_change(asset_id, row.note if again else Stage.SENDING.value)
@@ -105,16 +125,44 @@ class Board:
         if early:
             self._note(row, _EARLY)
 
-    def called_back(self, task_id: str, verdict: Verdict) -> None:
+    def waiting(self, name: str, task_id: str, *, seconds: float) -> None:
+        """Note that a job which was accepted some seconds ago is waited for."""
+        row = self.rows[name]
+        row.stage, row.task_id = Stage.RUNNING, task_id
+        row.since = row.accepted_at = self._clock() - seconds
+        self.on_change(name, f"task {task_id}, {Stage.RUNNING.value}")
+
+    def attached(self, asset_id: str, task_id: str) -> None:
+        """Note the job that a submit came to; it may be an earlier run's."""
+        row = self.rows[asset_id]
+        if row.task_id is None and row.intent_id is not None:
+            self.accepted(asset_id, task_id, early=False)
+        elif row.task_id is None:
+            self._move(asset_id, Stage.RUNNING)
+            row.task_id, row.accepted_at = task_id, self._clock()
+            self._note(row, f"task {task_id}: {_BEFORE}")
+
+    def refused(self, asset_id: str, why: str) -> list[str]:
+        """Let nothing leave any more, and return what has not; a refusal would meet it too."""
+        if self.refusal is None:
+            self.refusal = f"not submitted, since MAVI refused {asset_id}: {why}"
+        return [row.asset_id for row in self.at(Stage.QUEUED)]
+
+    def skipped(self, asset_id: str) -> None:
+        """Note that it is not submitted."""
+        self._move(asset_id, Stage.SKIPPED)
+        self.on_change(asset_id, Stage.SKIPPED.value)
+
+    def called_back(self, task_id: str, put: Put) -> None:
         """Note a callback."""
         self.callbacks += 1
         self._heard.set()
         row = next((row for row in self.rows.values() if row.task_id == task_id), None)
         if row is None or row.accepted_at is None:
-            self.on_change("", _STRANGER)
-        elif verdict is Verdict.SAME:
+            self.on_change("", _ELSEWHERE if put.known else _STRANGER)
+        elif put.verdict is Verdict.SAME:
             self._note(row, _REPEAT)
-        elif verdict is Verdict.OTHER:
+        elif put.verdict is Verdict.OTHER:
             self._note(row, _OTHER)
         else:
             late = ": late, on purpose" if row.plan == "late" else ""
@@ -147,44 +195,37 @@ class Board:
         self.on_change(row.asset_id, text)
 
 
-class WatchedStore(MemoryStore):
-    """A store in memory that tells a board of each step; nothing else knows them all."""
+def watched_store(board: Board, store: TaskStore) -> TaskStore:
+    """Return a store that tells a board of each step; nothing else knows them all."""
+    return cast("TaskStore", _WatchedStore(board, store))
 
-    def __init__(self, board: Board) -> None:
-        super().__init__()
+
+class _WatchedStore:
+    """A store that is seen through: whatever is not listed here is the other store's."""
+
+    def __init__(self, board: Board, store: TaskStore) -> None:
         self._board = board
+        self._store = store
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
 
     async def begin_intent(self, intent: Intent) -> Intent:
-        """Keep an intent before its request leaves."""
-        kept = await super().begin_intent(intent)
-        self._board.sending(intent.asset_id)
-        return kept
-
-    async def update_intent(
-        self,
-        intent_id: str,
-        state: IntentState,
-        *,
-        task_id: str | None = None,
-        expires_at: float | None = None,
-    ) -> bool:
-        """Note how far an intent has come."""
-        found = await super().update_intent(
-            intent_id, state, task_id=task_id, expires_at=expires_at
-        )
-        intent = await self.get_intent(intent_id)
-        if state is IntentState.SENDING and intent is not None:
-            self._board.sending(intent.asset_id, again=True)
-        return found
+        """Keep an intent before its request leaves, unless no more may leave."""
+        if self._board.refusal is not None:
+            raise NotSubmitted(self._board.refusal)
+        # Before the intent is kept: from here on the request can no longer be held back.
+        self._board.sending(intent.asset_id, intent.intent_id)
+        return await self._store.begin_intent(intent)
 
     async def put_submission(self, submission: Submission, *, intent_id: str | None = None) -> None:
         """Keep an accepted job."""
-        early = await self.get_callback(submission.task_id) is not None
-        await super().put_submission(submission, intent_id=intent_id)
+        early = await self._store.get_callback(submission.task_id) is not None
+        await self._store.put_submission(submission, intent_id=intent_id)
         self._board.accepted(submission.asset_id, submission.task_id, early=early)
 
     async def put_callback(self, task_id: str, body: bytes, *, seen: bool) -> Put:
         """Keep a callback's raw bytes."""
-        put = await super().put_callback(task_id, body, seen=seen)
-        self._board.called_back(task_id, put.verdict)
+        put = await self._store.put_callback(task_id, body, seen=seen)
+        self._board.called_back(task_id, put)
         return put

@@ -16,7 +16,7 @@ from mavi_async._client import MaviClient
 from mavi_async._diarization import Diarization
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._errors import MaviError
-from mavi_async.cli._board import Board, Plan, Stage, WatchedStore
+from mavi_async.cli._board import Board, Plan, Stage, watched_store
 from mavi_async.cli._jobs import run_jobs
 from mavi_async.cli._picture import check_folder, save_svg
 from mavi_async.cli._progress import Progress, board_table
@@ -25,6 +25,7 @@ from mavi_async.cli._text import make_console
 from mavi_async.cli._timeline import Timeline
 from mavi_async.emulator import Emulator, Fault
 from mavi_async.emulator._faults import FaultKind
+from mavi_async.stores import MemoryStore
 
 __all__ = ["DemoOptions", "run_demo"]
 
@@ -102,7 +103,7 @@ class _Demo:
         """Submit everything at once and print each result as it comes."""
         self._introduce()
         token = new_token()
-        dispatcher = Dispatcher(store=WatchedStore(self.board))
+        dispatcher = Dispatcher(store=watched_store(self.board, MemoryStore()))
         with listen("127.0.0.1:0") as listener:
             port = listener.getsockname()[1]
             self._emulator.webhook_url = f"http://127.0.0.1:{port}{callback_path(token)}"

@@ -1,7 +1,6 @@
 """A board shown while it changes: redrawn in a terminal, line by line anywhere else."""
 
 import contextlib
-import logging
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, Self
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mavi_async.cli._board import Board, Row, Stage
+from mavi_async.cli._notes import logged_to
 from mavi_async.cli._text import safe_text
 
 __all__ = ["Progress", "board_table"]
@@ -23,9 +23,11 @@ _STYLES: Final = {
     Stage.RUNNING: "cyan",
     Stage.DONE: "green",
     Stage.FAILED: "red",
+    Stage.SKIPPED: "bright_black",
 }
-_SIGNS: Final = {Stage.QUEUED: "·", Stage.DONE: "✓", Stage.FAILED: "✗"}
-_ASCII_SIGNS: Final = {Stage.QUEUED: ".", Stage.DONE: "+", Stage.FAILED: "x"}
+_SIGNS: Final = {Stage.QUEUED: "·", Stage.DONE: "✓", Stage.FAILED: "✗", Stage.SKIPPED: "-"}
+_ASCII_SIGNS: Final = {Stage.QUEUED: ".", Stage.DONE: "+", Stage.FAILED: "x", Stage.SKIPPED: "-"}
+_UNDER_WAY: Final = (Stage.SENDING, Stage.RUNNING, Stage.QUEUED)
 _MOST_ROWS: Final = 12
 _WIDEST_NAME: Final = 28
 
@@ -42,14 +44,14 @@ class Progress:
         self._board = board
         self._console = console
         self._spinners: dict[str, Spinner] = {}
-        self._handler = _NoteHandler(self)
+        self._logged = contextlib.ExitStack()
         self._is_live = console.is_terminal and not console.is_dumb_terminal
         self._live: Live | None = None
         if not self._is_live:
             board.on_change = self._say
 
     def __enter__(self) -> Self:
-        logging.getLogger("mavi_async").addHandler(self._handler)
+        self._logged.enter_context(logged_to(self.note))
         self._start()
         return self
 
@@ -60,7 +62,7 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         self._stop()
-        logging.getLogger("mavi_async").removeHandler(self._handler)
+        self._logged.close()
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
@@ -135,21 +137,10 @@ def board_table(
     return table
 
 
-class _NoteHandler(logging.Handler):
-    """Turns what the package logs into notes."""
-
-    def __init__(self, progress: Progress) -> None:
-        super().__init__(logging.WARNING)
-        self._progress = progress
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._progress.note(record.getMessage())
-
-
 def _most_interesting(board: Board) -> list[Row]:
     if len(board.rows) <= _MOST_ROWS:
         return list(board.rows.values())
-    order = (Stage.SENDING, Stage.RUNNING, Stage.QUEUED, Stage.FAILED, Stage.DONE)
+    order = (*_UNDER_WAY, Stage.FAILED, Stage.SKIPPED, Stage.DONE)
     return [row for stage in order for row in board.at(stage)][:_MOST_ROWS]
 
 

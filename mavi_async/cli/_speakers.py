@@ -1,35 +1,25 @@
 """Speaker jobs from the command line, with a receiver of its own for their callbacks."""
 
-import asyncio
-import contextlib
-import signal
-import socket
-import sys
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
 
 from mavi_async._client import MaviClient
-from mavi_async._diarization import Diarization
+from mavi_async._configuration import checked_asset_id
 from mavi_async._dispatcher import Dispatcher
-from mavi_async._errors import (
-    AuthenticationError,
-    ConfigurationError,
-    MaviError,
-    WebhookNotConfigured,
-)
-from mavi_async.cli._board import Board, Stage, WatchedStore
-from mavi_async.cli._jobs import Listener, run_jobs
-from mavi_async.cli._progress import Progress
-from mavi_async.cli._receiver import callback_path, listen, new_token, receiving
-from mavi_async.cli._results import JsonResults, TextResults
-from mavi_async.cli._text import make_console
+from mavi_async._records import IntentState
+from mavi_async.cli._board import watched_store
+from mavi_async.cli._jobs import run_jobs
+from mavi_async.cli._place import Place
+from mavi_async.cli._receiver import listen
+from mavi_async.cli._session import Entrance, Session, run_session
+from mavi_async.stores import TaskStore
 
 __all__ = ["SpeakersOptions", "run_speakers"]
 
-INTERRUPTED: Final = 130
-_SET_UP: Final = (AuthenticationError, ConfigurationError, WebhookNotConfigured)
+_LONGEST_ID: Final = 240
 
 
 @attrs.frozen
@@ -41,8 +31,10 @@ class SpeakersOptions:
         listen: Where to receive callbacks, ``HOST:PORT``.
         token: The secret in the callback's path; ``None`` makes one.
         base_url: Where the API is.
+        account: What the account is called in the store.
         rate: Requests per second.
         timeout: Seconds to wait for each callback.
+        again: Whether to submit also what was submitted by an earlier run.
         as_json: Whether results are written as JSON lines.
     """
 
@@ -50,108 +42,74 @@ class SpeakersOptions:
     listen: str
     token: str | None = attrs.field(repr=False)
     base_url: str | None
+    account: str | None
     rate: float
     timeout: float
+    again: bool
     as_json: bool
 
 
-def run_speakers(options: SpeakersOptions) -> int:
+def run_speakers(options: SpeakersOptions, place: Place) -> int:
     """Run the jobs and return the exit code.
 
     Raises:
         ConfigurationError: If nothing was submitted because an option cannot be used.
     """
-    run = _Run(options)
+    session = Session(dict.fromkeys(options.asset_ids), place, as_json=options.as_json)
+    session.resume += f" --listen {options.listen}"
     with listen(options.listen) as listener:
-        try:
-            asyncio.run(run.run(listener))
-        except (KeyboardInterrupt, asyncio.CancelledError):
-            run.report_interruption()
-            return INTERRUPTED
-    run.report()
-    return run.exit_code()
+        entrance = Entrance(listener, options.token)
+        return run_session(session, _run(options, session, place, entrance))
 
 
-class _Run:
-    """One run of the command."""
+async def _run(
+    options: SpeakersOptions, session: Session, place: Place, entrance: Entrance
+) -> None:
+    """Receive callbacks, submit, and hand out results."""
+    async with (
+        place.open() as store,
+        Dispatcher(store=watched_store(session.board, store)) as dispatcher,
+        MaviClient(
+            base_url=options.base_url,
+            account=options.account,
+            requests_per_second=options.rate,
+            dispatcher=dispatcher,
+        ) as client,
+        entrance.receiving(dispatcher, session.progress.note),
+    ):
 
-    def __init__(self, options: SpeakersOptions) -> None:
-        self._options = options
-        self._board = Board(dict.fromkeys(options.asset_ids))
-        self._progress = Progress(self._board, make_console(sys.stderr))
-        self._results: Listener = JsonResults() if options.as_json else TextResults()
-        self._errors: list[MaviError] = []
+        async def key_of(asset_id: str) -> str:
+            return await _find_key(
+                store, client.account, checked_asset_id(asset_id), again=options.again
+            )
 
-    async def run(self, listener: socket.socket) -> None:
-        """Receive callbacks, submit, and hand out results."""
-        options = self._options
-        token = options.token or new_token()
-        dispatcher = Dispatcher(store=WatchedStore(self._board))
-        client = MaviClient(
-            base_url=options.base_url, requests_per_second=options.rate, dispatcher=dispatcher
-        )
-        with _termination_as_cancellation():
-            async with client, receiving(dispatcher, listener, token):
-                self._say_where(listener, token)
-                with self._progress:
-                    await run_jobs(
-                        client, self._board.rows, self._board, self, timeout=options.timeout
-                    )
-
-    def succeeded(self, asset_id: str, diarization: Diarization) -> None:
-        """Write a result."""
-        with self._progress.aside():
-            self._results.succeeded(asset_id, diarization)
-
-    def failed(self, asset_id: str, error: MaviError) -> None:
-        """Keep an error for the report."""
-        self._errors.append(error)
-        with self._progress.aside():
-            self._results.failed(asset_id, error)
-
-    def report(self) -> None:
-        """Say how it ended."""
-        for row in self._board.at(Stage.FAILED):
-            self._progress.note(f"failed: {row.asset_id}: {row.note}")
-        done = len(self._board.at(Stage.DONE))
-        self._progress.note(f"{done} of {len(self._board.rows)} recordings done.")
-
-    def report_interruption(self) -> None:
-        """Say what goes on at MAVI although nobody here waits for it any more."""
-        for row in self._board.at(Stage.RUNNING):
-            self._progress.note(f"still running at MAVI: {row.asset_id} as task {row.task_id}")
-        for row in self._board.at(Stage.SENDING):
-            self._progress.note(f"may be running at MAVI: {row.asset_id}, its answer never came")
-        queued = len(self._board.at(Stage.QUEUED))
-        self._progress.note(f"Stopped. Recordings that were not submitted: {queued}")
-
-    def exit_code(self) -> int:
-        """Return 2 where the set-up let nothing succeed, 1 where something failed, else 0."""
-        if not self._errors:
-            return 0
-        all_failed = len(self._errors) == len(self._board.rows)
-        wrong_set_up = all(isinstance(error, _SET_UP) for error in self._errors)
-        return 2 if all_failed and wrong_set_up else 1
-
-    def _say_where(self, listener: socket.socket, token: str) -> None:
-        host, port = listener.getsockname()[:2]
-        # A token that was given is known already, and stays out of logs.
-        path = callback_path("<your token>" if self._options.token else token)
-        self._progress.note(f"Receiving callbacks on {host} port {port}.")
-        self._progress.note(f"Webhook URL to set in MAVI's console: https://YOUR-HOST{path}")
+        with session.progress:
+            await run_jobs(
+                client,
+                session.board.rows,
+                session.board,
+                session,
+                timeout=options.timeout,
+                key_of=key_of,
+            )
 
 
-@contextlib.contextmanager
-def _termination_as_cancellation() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C is: what still runs is worth knowing."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None  # noqa: S101 - tells type checkers
-    try:
-        loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    except NotImplementedError:  # this event loop has no signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGTERM)
+async def _find_key(store: TaskStore, account: str, asset_id: str, *, again: bool) -> str:
+    """Return the idempotency key of a recording's latest job, or of the one after that.
+
+    So a run that is repeated finds the jobs of the run before, and so does one that is repeated
+    without ``--again`` after one with it.
+    """
+    if len(asset_id) > _LONGEST_ID:
+        asset_id = hashlib.sha256(asset_id.encode()).hexdigest()
+    number = 1
+    while await store.find_intent(account, _key(asset_id, number + 1)) is not None:
+        number += 1
+    if again:
+        latest = await store.find_intent(account, _key(asset_id, number))
+        number += latest is not None and latest.state is not IntentState.NOT_SENT
+    return _key(asset_id, number)
+
+
+def _key(asset_id: str, number: int) -> str:
+    return f"cli:{asset_id}" if number == 1 else f"cli {number}:{asset_id}"

@@ -8,7 +8,7 @@ from typing import Final, TextIO
 
 from rich.console import Console
 
-__all__ = ["clock_text", "make_console", "safe_text"]
+__all__ = ["age_text", "clock_text", "make_console", "safe_text", "size_text"]
 
 _LONGEST: Final = 400
 _HOUR: Final = 3600
@@ -73,3 +73,19 @@ def clock_text(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def age_text(seconds: float) -> str:
+    """Return a length of time in its largest whole unit, such as ``5 min``."""
+    for unit, length in (("days", 86_400), ("h", _HOUR), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def size_text(count: int) -> str:
+    """Return a number of bytes in its largest unit, such as ``1.5 MB``."""
+    for unit, length in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= length:
+            return f"{count / length:.1f} {unit}"
+    return f"{count} B"

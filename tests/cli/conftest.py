@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,10 +22,23 @@ Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def environment() -> dict[str, str]:
-    """The process's environment, without what would change the output."""
+def store_path(tmp_path: Path) -> Path:
+    """The file that all commands of a test share."""
+    return tmp_path / "store" / "tasks.sqlite3"
+
+
+@pytest.fixture
+def environment(tmp_path: Path, store_path: Path) -> dict[str, str]:
+    """The process's environment, without what would change the output, and far from the user's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
-    return {**kept, "PYTHONUTF8": "1", "TERM": "xterm-256color"}
+    return {
+        **kept,
+        "PYTHONUTF8": "1",
+        "TERM": "xterm-256color",
+        "HOME": str(tmp_path),
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "MAVI_STORE": str(store_path),
+    }
 
 
 @pytest.fixture
@@ -45,6 +59,7 @@ def run(environment: dict[str, str]) -> Run:
             assert "Traceback" not in output
             assert "\x1b" not in output
             assert KEY not in output
+            assert TOKEN not in output
         return process
 
     return run
@@ -126,3 +141,13 @@ def emulator(port: int) -> Iterator[Emulator]:
     webhook = f"http://127.0.0.1:{port}/mavi/callback/{TOKEN}"
     with Emulator(100, api_key=KEY, webhook_url=webhook, callback_delay=0) as emulator:
         yield emulator
+
+
+@pytest.fixture
+def settings(emulator: Emulator, token: str) -> dict[str, str]:
+    """The environment of a user whose account is emulated."""
+    return {
+        "MAVI_API_KEY": emulator.api_key,
+        "MAVI_BASE_URL": emulator.base_url,
+        "MAVI_CALLBACK_TOKEN": token,
+    }

@@ -8,8 +8,9 @@ import pytest
 from rich.console import Console
 
 from mavi_async._records import Intent, IntentState, Submission
-from mavi_async.cli._board import Board, Stage, WatchedStore
+from mavi_async.cli._board import Board, NotSubmitted, Stage, watched_store
 from mavi_async.cli._progress import Progress, board_table
+from mavi_async.stores import MemoryStore, TaskStore
 
 
 class Clock:
@@ -44,7 +45,7 @@ def board(clock: Clock) -> Board:
     return Board(["re_1", "re_2"], plans={"re_2": "late"}, clock=clock)
 
 
-async def submit(store: WatchedStore, asset_id: str, task_id: str) -> None:
+async def submit(store: TaskStore, asset_id: str, task_id: str) -> None:
     """What the client does with a store when it submits."""
     await store.begin_intent(intent(asset_id))
     await store.put_submission(Submission(task_id, "account", asset_id, 0.0))
@@ -54,7 +55,7 @@ async def submit(store: WatchedStore, asset_id: str, task_id: str) -> None:
 @pytest.mark.asyncio
 async def test_each_step_moves_the_row(board: Board, clock: Clock) -> None:
     """Queued, being submitted, waiting for its callback, done."""
-    store = WatchedStore(board)
+    store = watched_store(board, MemoryStore())
     stages = [board.rows["re_1"].stage]
     await store.begin_intent(intent("re_1"))
     stages.append(board.rows["re_1"].stage)
@@ -83,7 +84,7 @@ async def test_each_step_moves_the_row(board: Board, clock: Clock) -> None:
 )
 async def test_a_second_callback(board: Board, second: bytes, note: str) -> None:
     """A repeat and a contradiction are told apart."""
-    store = WatchedStore(board)
+    store = watched_store(board, MemoryStore())
     await submit(store, "re_1", "task-1")
     await store.put_callback("task-1", b"first", seen=True)
     await store.put_callback("task-1", second, seen=False)
@@ -95,7 +96,7 @@ async def test_a_second_callback(board: Board, second: bytes, note: str) -> None
 @pytest.mark.asyncio
 async def test_hearing_callbacks(board: Board) -> None:
     """Whoever waits for a number of them goes on with the last."""
-    store = WatchedStore(board)
+    store = watched_store(board, MemoryStore())
     await store.put_callback("task-1", b"{}", seen=False)
     waiting = asyncio.create_task(board.hear(2))
     await asyncio.sleep(0)
@@ -111,7 +112,7 @@ async def test_an_early_callback(board: Board) -> None:
     """It is nobody's until the answer to the submit names its job."""
     said: list[tuple[str, str]] = []
     board.on_change = lambda asset_id, text: said.append((asset_id, text))
-    store = WatchedStore(board)
+    store = watched_store(board, MemoryStore())
     await store.put_callback("task-1", b"{}", seen=False)
     await submit(store, "re_1", "task-1")
 
@@ -122,13 +123,46 @@ async def test_an_early_callback(board: Board) -> None:
 @pytest.mark.asyncio
 async def test_a_request_that_is_sent_again(board: Board) -> None:
     """The row says so."""
-    store = WatchedStore(board)
+    store = watched_store(board, MemoryStore())
     await store.begin_intent(intent("re_1"))
+    assert "" == board.rows["re_1"].note
     await store.update_intent("intent-re_1", IntentState.NOT_SENT)
-    await store.update_intent("intent-re_1", IntentState.SENDING)
-    await store.update_intent("intent-unknown", IntentState.SENDING)
+    await store.begin_intent(intent("re_1"))
 
     assert "submitted again: the first request created no job" == board.rows["re_1"].note
+
+
+@pytest.mark.asyncio
+async def test_nothing_leaves_after_a_refusal(board: Board) -> None:
+    """Whoever comes to the store too late to be cancelled is turned away, and leaves no trace."""
+    inner = MemoryStore()
+    store = watched_store(board, inner)
+    await store.begin_intent(intent("re_1"))
+
+    assert ["re_2"] == board.refused("re_1", "HTTP 401")
+    with pytest.raises(NotSubmitted, match="not submitted, since MAVI refused re_1: HTTP 401"):
+        await store.begin_intent(intent("re_2"))
+    assert None is await inner.get_intent("intent-re_2")
+
+
+@pytest.mark.asyncio
+async def test_jobs_of_others(board: Board) -> None:
+    """The callback of a job that another run submitted belongs to no row."""
+    said: list[tuple[str, str]] = []
+    board.on_change = lambda asset_id, text: said.append((asset_id, text))
+    inner = MemoryStore()
+    await inner.put_submission(Submission("task-9", "account", "re_9", 0.0))
+    await watched_store(board, inner).put_callback("task-9", b"{}", seen=False)
+
+    assert [("", "a callback for a job that is not waited for here: kept")] == said
+
+
+def test_a_job_of_an_earlier_run(board: Board) -> None:
+    """The row says that it is not paid for again."""
+    board.attached("re_1", "task-1")
+
+    assert (Stage.RUNNING, "task-1") == (board.rows["re_1"].stage, board.rows["re_1"].task_id)
+    assert "not paid for again" in board.rows["re_1"].note
 
 
 def test_a_failure(board: Board) -> None:
@@ -142,7 +176,7 @@ def test_a_failure(board: Board) -> None:
 async def test_a_long_board_shows_what_is_under_way(clock: Clock) -> None:
     """A hundred recordings take twelve lines, and one that counts them."""
     board = Board([f"re_{number}" for number in range(100)], clock=clock)
-    store = WatchedStore(board)
+    store = watched_store(board, MemoryStore())
     for number in range(80):
         board.done(f"re_{number}")
     await submit(store, "re_99", "task-99")

@@ -18,16 +18,6 @@ Speakers = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def settings(emulator: Emulator, token: str) -> dict[str, str]:
-    """The environment of a user whose account is emulated."""
-    return {
-        "MAVI_API_KEY": emulator.api_key,
-        "MAVI_BASE_URL": emulator.base_url,
-        "MAVI_CALLBACK_TOKEN": token,
-    }
-
-
-@pytest.fixture
 def speakers(run: Run, settings: dict[str, str], port: int) -> Speakers:
     """Run ``mavi-async speakers``, with a receiver where the webhook leads."""
 
@@ -226,7 +216,9 @@ def test_interrupted(
 
     assert (130, "") == (process.returncode, output)
     assert f"still running at MAVI: re_1 as task {task_id}\n" in errors
-    assert "Stopped. Recordings that were not submitted: 1\n" in errors
+    assert "Recordings that were not submitted: 1\n" in errors
+    listen_again = " ".join(listen[:2])
+    assert f"Stopped. To go on waiting for them: mavi-async resume {listen_again}\n" in errors
     assert "Traceback" not in errors
 
 

@@ -1,0 +1,12 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from cyclopts import Parameter
+
+__all__ = ["All", "AsJson", "Store"]
+
+All: TypeAlias = Annotated[bool, Parameter(name="--all", negative="")]
+AsJson: TypeAlias = Annotated[bool, Parameter(name="--json", negative="")]
+Store: TypeAlias = Path | None

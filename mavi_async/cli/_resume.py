@@ -1,0 +1,110 @@
+"""Taking up jobs again after a crash, an interruption or a timeout."""
+
+import contextlib
+import time
+from collections import Counter
+
+import attrs
+
+from mavi_async._client import MaviClient
+from mavi_async._dispatcher import Dispatcher
+from mavi_async._task import SpeakerTask
+from mavi_async.cli._board import Board, watched_store
+from mavi_async.cli._jobs import await_jobs
+from mavi_async.cli._place import Place
+from mavi_async.cli._receiver import listen
+from mavi_async.cli._session import Entrance, Session, run_session
+from mavi_async.stores import TaskStore
+
+__all__ = ["ResumeOptions", "run_resume"]
+
+
+@attrs.frozen
+class ResumeOptions:
+    """What is asked for.
+
+    Attributes:
+        listen: Where to receive callbacks, ``HOST:PORT``; ``None`` where another process does.
+        token: The secret in the callback's path; ``None`` makes one.
+        account: What the account is called in the store.
+        timeout: Seconds to wait for each callback.
+        as_json: Whether results are written as JSON lines.
+    """
+
+    listen: str | None
+    token: str | None = attrs.field(repr=False)
+    account: str | None
+    timeout: float
+    as_json: bool
+
+
+def run_resume(options: ResumeOptions, place: Place) -> int:
+    """Wait for every job whose result nobody has yet, and return the exit code.
+
+    Raises:
+        ConfigurationError: If an option cannot be used.
+    """
+    session = Session((), place, as_json=options.as_json)
+    with contextlib.ExitStack() as stack:
+        entrance = None
+        if options.listen is not None:
+            session.resume += f" --listen {options.listen}"
+            entrance = Entrance(stack.enter_context(listen(options.listen)), options.token)
+        return run_session(session, _run(options, session, place, entrance))
+
+
+async def _run(
+    options: ResumeOptions, session: Session, place: Place, entrance: Entrance | None
+) -> None:
+    board, note = session.board, session.progress.note
+    async with contextlib.AsyncExitStack() as stack:
+        store = await stack.enter_async_context(place.open())
+        dispatcher = await stack.enter_async_context(Dispatcher(store=watched_store(board, store)))
+        client = MaviClient(account=options.account, dispatcher=dispatcher)
+        await stack.enter_async_context(client)
+        tasks = _named(await client.resume())
+        await _say_what_is_elsewhere(client, store, session)
+        if not tasks:
+            note(f"No job waits for its callback in {place.path}.")
+            return
+        if entrance is not None:
+            await stack.enter_async_context(entrance.receiving(dispatcher, note))
+        else:
+            note("Watching the store: another process receives the callbacks.")
+        _show(tasks, board)
+        with session.progress:
+            await await_jobs(tasks, board, session, timeout=options.timeout)
+
+
+def _named(tasks: list[SpeakerTask]) -> dict[str, SpeakerTask]:
+    """Call each job by its recording, and by its ``task_id`` too where a recording has several."""
+    times = Counter(task.asset_id for task in tasks)
+    return {
+        task.asset_id
+        if task.asset_id is not None and times[task.asset_id] == 1
+        else f"{task.asset_id} {task.task_id}": task
+        for task in tasks
+    }
+
+
+def _show(tasks: dict[str, SpeakerTask], board: Board) -> None:
+    now = time.time()
+    for name, task in tasks.items():
+        submitted = task.submitted_at
+        age = 0.0 if submitted is None else max(0.0, now - submitted.timestamp())
+        board.add(name)
+        board.waiting(name, task.task_id, seconds=age)
+
+
+async def _say_what_is_elsewhere(client: MaviClient, store: TaskStore, session: Session) -> None:
+    """A key of another account sees nothing of the jobs it is asked to take up."""
+    others = Counter(
+        job.account
+        for job in (*await store.list_pending(), *await store.list_uncollected())
+        if job.account != client.account
+    )
+    for account, count in others.items():
+        session.progress.note(
+            f"Jobs of another account: {count}. "
+            f"With its key, or where it was named so: {session.resume} --account {account}"
+        )

@@ -1,0 +1,160 @@
+"""What commands that wait for results have in common: progress, results, how it all ends."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from typing import Final
+
+import attrs
+
+from mavi_async._diarization import Diarization
+from mavi_async._dispatcher import Dispatcher
+from mavi_async._errors import (
+    AuthenticationError,
+    ConfigurationError,
+    MaviError,
+    SubmitOutcomeUnknown,
+    TaskTimeout,
+    WebhookNotConfigured,
+)
+from mavi_async.cli._board import Board, Stage
+from mavi_async.cli._jobs import Listener
+from mavi_async.cli._place import Place
+from mavi_async.cli._progress import Progress
+from mavi_async.cli._receiver import callback_path, new_token, receiving
+from mavi_async.cli._results import JsonResults, TextResults
+from mavi_async.cli._text import make_console
+
+__all__ = ["Entrance", "Session", "run_session"]
+
+INTERRUPTED: Final = 130
+_SET_UP: Final = (AuthenticationError, ConfigurationError, WebhookNotConfigured)
+
+
+class Session:
+    """One run of a command that hands out results; it listens to its jobs.
+
+    Args:
+        names: What to wait for.
+        place: Where the jobs are kept.
+        as_json: Whether results are written as JSON lines.
+    """
+
+    def __init__(self, names: Iterable[str], place: Place, *, as_json: bool) -> None:
+        self.board = Board(names)
+        self.progress = Progress(self.board, make_console(sys.stderr))
+        self.resume = place.command("resume")
+        self._tasks = place.command("tasks")
+        self._results: Listener = JsonResults() if as_json else TextResults()
+        self._errors: list[MaviError] = []
+
+    def succeeded(self, asset_id: str, diarization: Diarization) -> None:
+        """Write a result."""
+        with self.progress.aside():
+            self._results.succeeded(asset_id, diarization)
+
+    def failed(self, asset_id: str, error: MaviError) -> None:
+        """Keep an error for the report."""
+        self._errors.append(error)
+        with self.progress.aside():
+            self._results.failed(asset_id, error)
+
+    def report(self) -> None:
+        """Say how it ended, and what goes on from there."""
+        note = self.progress.note
+        for row in self.board.at(Stage.FAILED):
+            note(f"failed: {row.asset_id}: {row.note}")
+        if skipped := self.board.at(Stage.SKIPPED):
+            note(f"Not submitted after that: {len(skipped)}")
+        note(f"{len(self.board.at(Stage.DONE))} of {len(self.board.rows)} recordings done.")
+        if self._met(SubmitOutcomeUnknown):
+            note(f"What may be running at MAVI, and what to do about it: {self._tasks}")
+        if self._met(TaskTimeout):
+            note(f"To wait again for what still runs: {self.resume}")
+
+    def report_interruption(self) -> None:
+        """Say what goes on at MAVI although nobody here waits for it any more."""
+        note = self.progress.note
+        for row in self.board.at(Stage.RUNNING):
+            note(f"still running at MAVI: {row.asset_id} as task {row.task_id}")
+        for row in self.board.at(Stage.SENDING):
+            note(f"may be running at MAVI: {row.asset_id}, its answer never came")
+        if queued := self.board.at(Stage.QUEUED):
+            note(f"Recordings that were not submitted: {len(queued)}")
+        if self.board.at(Stage.RUNNING, Stage.SENDING):
+            note(f"Stopped. To go on waiting for them: {self.resume}")
+        else:
+            note("Stopped.")
+
+    def exit_code(self) -> int:
+        """Return 2 where the set-up let nothing succeed, 1 where something failed, else 0."""
+        if not self._errors:
+            return 0
+        all_failed = len(self._errors) == len(self.board.rows)
+        wrong_set_up = all(isinstance(error, _SET_UP) for error in self._errors)
+        return 2 if all_failed and wrong_set_up else 1
+
+    def _met(self, kind: type[MaviError]) -> bool:
+        return any(isinstance(error, kind) for error in self._errors)
+
+
+@attrs.frozen
+class Entrance:
+    """Where callbacks come in.
+
+    Attributes:
+        listener: The bound socket.
+        given: The secret in the callback's path; ``None`` makes one.
+    """
+
+    listener: socket.socket
+    given: str | None = attrs.field(repr=False)
+
+    @contextlib.asynccontextmanager
+    async def receiving(
+        self, dispatcher: Dispatcher, note: Callable[[str], None]
+    ) -> AsyncIterator[None]:
+        """Feed what comes in to a dispatcher, and say where that is."""
+        token = self.given or new_token()
+        async with receiving(dispatcher, self.listener, token):
+            host, port = self.listener.getsockname()[:2]
+            # A token that was given is known already, and stays out of logs.
+            path = callback_path("<your token>" if self.given else token)
+            note(f"Receiving callbacks on {host} port {port}.")
+            note(f"Webhook URL to set in MAVI's console: https://YOUR-HOST{path}")
+            yield
+
+
+def run_session(session: Session, main: Coroutine[object, object, None]) -> int:
+    """Run a session's coroutine to its end, or to Ctrl-C or SIGTERM, and return the exit code."""
+    try:
+        asyncio.run(_until_terminated(main))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        session.report_interruption()
+        return INTERRUPTED
+    session.report()
+    return session.exit_code()
+
+
+async def _until_terminated(main: Coroutine[object, object, None]) -> None:
+    with _termination_as_cancellation():
+        await main
+
+
+@contextlib.contextmanager
+def _termination_as_cancellation() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C is: what still runs is worth knowing."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None  # noqa: S101 - tells type checkers
+    try:
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    except NotImplementedError:  # this event loop has no signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
