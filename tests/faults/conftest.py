@@ -1,6 +1,7 @@
 """What goes wrong on the way to MAVI: a server that breaks off wherever it is told to."""
 
 import asyncio
+import contextlib
 import io
 import logging
 import pickle
@@ -16,12 +17,15 @@ import httpx
 import httpx2
 import pytest
 import pytest_asyncio
+import uvicorn
 
-from mavi_async import MaviClient
+from mavi_async import Dispatcher, MaviClient
 from mavi_async._transport import HttpClient
+from mavi_async.asgi import CallbackApp
 from mavi_async.stores import TaskStore
 
 KEY: Final = "sk-mavi-canary-5f0e1d2c3b4a59687786"
+TOKEN: Final = "token-0123456789abcdef"
 FAST: Final = 100_000.0
 
 
@@ -206,3 +210,43 @@ ServeFaults = Callable[[Behaviour], AbstractAsyncContextManager[FaultServer]]
 def serve_faults() -> ServeFaults:
     """Serve a behaviour for a while."""
     return lambda behaviour: FaultServer(behaviour).serving()
+
+
+Receiving = Callable[[Dispatcher], AbstractAsyncContextManager[str]]
+
+
+@pytest.fixture
+def receiving() -> Receiving:
+    """Receives callbacks under uvicorn for a while; gives the webhook's URL."""
+
+    @asynccontextmanager
+    async def receive(dispatcher: Dispatcher) -> AsyncIterator[str]:
+        app = CallbackApp(dispatcher, token=TOKEN)
+        config = uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off")
+        server = uvicorn.Server(config)
+        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+        listener = config.bind_socket()
+        serving = asyncio.create_task(server.serve([listener]))
+        try:
+            yield "http://{}:{}/mavi/callback/{}".format(*listener.getsockname(), TOKEN)
+        finally:
+            server.should_exit = True
+            await serving
+            listener.close()
+
+    return receive
+
+
+Until = Callable[[Callable[[], object]], Awaitable[None]]
+
+
+@pytest.fixture
+def until() -> Until:
+    """Wait until something holds that happens in another thread or process."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(60):
+            while not condition():  # noqa: ASYNC110 - nobody here can set an event
+                await asyncio.sleep(0.01)
+
+    return wait
