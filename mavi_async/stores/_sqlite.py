@@ -118,14 +118,7 @@ class SQLiteStore:
 
     async def watch(self, notify: Callable[[str | None], None]) -> Callable[[], None]:
         """Ask for a hint whenever a first body is stored; from other processes within 250 ms."""
-        watchers = self._connections.watchers
-        stop = watchers.add(notify)
-        try:
-            await self._connections.read(watchers.begin)
-        except BaseException:
-            stop()
-            raise
-        return stop
+        return await self._connections.watch(notify)
 
     async def put_submission(self, submission: Submission, *, intent_id: str | None = None) -> None:
         """Keep an accepted job; a callback that came before it is no longer unknown."""

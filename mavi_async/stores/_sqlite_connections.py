@@ -56,6 +56,17 @@ class Connections:
         """Have something read, as of one moment."""
         return await self._reader.run(function)
 
+    async def watch(self, notify: Callable[[str | None], None]) -> Callable[[], None]:
+        """Ask for hints until they are ended, or the connections are closed."""
+        reader, watchers = self._reader, self.watchers
+        stop = watchers.add(notify)
+        try:
+            await reader.run(watchers.begin)
+        except BaseException:
+            stop()
+            raise
+        return stop
+
     def stop(self) -> tuple[Worker, Worker]:
         """Let the threads end when they have done what they were asked."""
         workers = self.workers

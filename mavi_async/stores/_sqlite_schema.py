@@ -10,11 +10,11 @@ from typing import Final
 
 from mavi_async._errors import StoreError
 
-__all__ = ["APPLICATION_ID", "BUSY_SECONDS", "STEPS", "migrate", "open_database"]
+__all__ = ["APPLICATION_ID", "STEPS", "migrate", "open_database"]
 
 APPLICATION_ID: Final = 0x4D415649
 """``MAVI`` in ASCII; ``file`` shows it."""
-BUSY_SECONDS: Final = 2.0
+_TRY_SECONDS: Final = 0.01
 _JOURNAL_BYTES: Final = 1024 * 1024
 
 # `body` comes last in its row: whatever stands behind it could only be read through all of it.
@@ -77,10 +77,11 @@ def open_database(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     Raises:
         StoreError: If it is not a store's file, or one of a newer version; it is left as it is.
         sqlite3.Error: If it cannot be opened.
+        OSError: If it cannot be made, or belongs to another user.
     """
     _make_file(path)
     connection = sqlite3.connect(
-        f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+        f"{path.as_uri()}?mode=rw", uri=True, timeout=_TRY_SECONDS, isolation_level=None
     )
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
@@ -153,18 +154,12 @@ def _make_file(path: Path) -> None:
     One that is there must not be opened here: closing it again would end the locks of every
     other connection of this process.
     """
-    try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            _sync_folder(path.parent)
-        if not path.is_file():
-            raise StoreError(f"{path} is not a file: give the path of a file")
-    except OSError as error:
-        raise StoreError(
-            f"{path} cannot be opened ({error.strerror}): the folder above its own must exist, "
-            "and its own be writable for this process"
-        ) from error
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        _sync_folder(path.parent)
+    if not path.is_file():
+        raise StoreError(f"{path} is not a file: give the path of a file")
 
 
 def _close_to_others(path: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Final, Generic, TypeVar, cast
 
 from mavi_async._errors import StoreError, TaskStateError
 from mavi_async._loop import call_in, current_token, new_waiter
-from mavi_async.stores._sqlite_errors import store_error
+from mavi_async.stores._sqlite_errors import FAILURES, patiently, store_error
 from mavi_async.stores._sqlite_schema import open_database
 from mavi_async.stores._sqlite_watchers import LOOK_EVERY, Watchers
 
@@ -134,8 +134,8 @@ class Worker:
         with self._changed:
             if self._is_stopped:
                 raise StoreError("the store was closed meanwhile: call again")
-            self._calls.append(cast("Call[object]", call))
             self._start()
+            self._calls.append(cast("Call[object]", call))
             self._changed.notify()
         return await call.outcome()
 
@@ -162,8 +162,12 @@ class Worker:
     def _start(self) -> None:
         if self._thread is None:
             # A disk that hangs must not keep the process from ending.
-            self._thread = threading.Thread(target=self._work, name="mavi_async", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name="mavi_async store", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                raise StoreError(f"the store needs a thread and got none ({error})") from error
+            self._thread = thread
 
     def _work(self) -> None:
         while self._wait():
@@ -208,7 +212,9 @@ class Worker:
             )
             self._disconnect()
         if self._connection is None:
-            self._connection = open_database(self._path, read_only=self._read_only)
+            self._connection = patiently(
+                partial(open_database, self._path, read_only=self._read_only)
+            )
             self._file = _file_at(self._path)
         return self._connection
 
@@ -235,7 +241,7 @@ class Writer(Worker):
         calls = [first]
         try:
             self._transact(calls, until=time.monotonic() + _TRANSACTION_SECONDS)
-        except (sqlite3.Error, StoreError) as error:
+        except FAILURES as error:
             failure = self._recover(error)
             if len(calls) == 1:
                 first.fail(failure)
@@ -247,13 +253,13 @@ class Writer(Worker):
     def _transact_alone(self, call: Call[object]) -> None:
         try:
             self._transact([call], until=0.0)
-        except (sqlite3.Error, StoreError) as error:
+        except FAILURES as error:
             call.fail(self._recover(error))
 
     def _transact(self, calls: list[Call[object]], *, until: float) -> None:
         """Carry out a call, and those behind it while there is time, and commit all of them."""
         connection = self._connect()
-        connection.execute("BEGIN IMMEDIATE")
+        patiently(partial(connection.execute, "BEGIN IMMEDIATE"))
         _carry_out(calls[0], connection)
         while len(calls) < _CALLS_AT_ONCE and time.monotonic() < until:
             call = self._next()
@@ -261,7 +267,7 @@ class Writer(Worker):
                 break
             calls.append(call)
             _carry_out(call, connection)
-        connection.execute("COMMIT")
+        patiently(partial(connection.execute, "COMMIT"))
         for call in calls:
             call.settle()
 
@@ -292,11 +298,8 @@ class Reader(Worker):
         call = self._next()
         if call is not None:
             try:
-                connection = self._connect()
-                connection.execute("BEGIN")
-                call.carry_out(connection)
-                connection.execute("COMMIT")
-            except (sqlite3.Error, StoreError) as error:
+                patiently(partial(self._transact, call, self._connect()))
+            except FAILURES as error:
                 call.fail(self._recover(error))
             else:
                 call.settle()
@@ -304,10 +307,16 @@ class Reader(Worker):
             self._look()
             self._look_at = time.monotonic() + LOOK_EVERY
 
+    def _transact(self, call: Call[object], connection: sqlite3.Connection) -> None:
+        if not connection.in_transaction:
+            connection.execute("BEGIN")
+        call.carry_out(connection)
+        connection.execute("COMMIT")
+
     def _look(self) -> None:
         try:
-            self._watchers.look(self._connect())
-        except (sqlite3.Error, StoreError) as error:
+            patiently(partial(self._watchers.look, self._connect()))
+        except FAILURES as error:
             self._watchers.miss(self._recover(error))
 
 
