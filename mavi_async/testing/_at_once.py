@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 import anyio
 import anyio.lowlevel
 
+from mavi_async._errors import StoreError
 from mavi_async._records import IntentState, Put, Verdict
 from mavi_async.stores import TaskStore
 from mavi_async.testing._callbacks import MEBIBYTE, put_unseen
@@ -106,7 +107,7 @@ async def bound_holds_at_once(trial: Trial) -> None:
     async def put(task_id: str) -> bool:
         try:
             await store.put_callback(task_id, b"body", seen=False)
-        except Exception:  # noqa: BLE001 - a refusal; what it is, another check looks at
+        except StoreError:
             return False
         return True
 
@@ -149,7 +150,8 @@ async def cancelled_put_is_whole_or_nothing(trial: Trial) -> None:
     """And the store goes on working."""
     store = trial.open(max_unknown=99, max_unknown_bytes=2 * MEBIBYTE)
     for number, when in enumerate(CANCEL_AFTER):
-        name, body = f"t{number}", bytes(MEBIBYTE // 8) + name_of(number)
+        name = f"t{number}"
+        body = bytes(MEBIBYTE // 8) + name.encode()
         await _cancelled(partial(store.put_callback, name, body, seen=False), *when)
 
         found = await store.get_callback(name)
@@ -159,11 +161,6 @@ async def cancelled_put_is_whole_or_nothing(trial: Trial) -> None:
         expect("whether the same body is FIRST or the SAME after it", True, again)
         expect("get_callback in the end", body, await store.get_callback(name))
     expect("how many are listed", len(CANCEL_AFTER), len(await store.list_unmatched()))
-
-
-def name_of(number: int) -> bytes:
-    """Return bytes that tell one body from another."""
-    return str(number).encode()
 
 
 @check(rule=1)

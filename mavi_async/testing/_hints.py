@@ -1,5 +1,7 @@
 """Checks of hints: late and twice are allowed, missing ones and empty promises are not."""
 
+import threading
+
 import anyio
 
 from mavi_async.testing._callbacks import put_unseen
@@ -16,9 +18,14 @@ class Watcher:
 
     def __init__(self) -> None:
         self.told: list[str | None] = []
+        self.strays = 0
+        self._thread = threading.get_ident()
         self._news = anyio.Event()
 
     def __call__(self, task_id: str | None) -> None:
+        if threading.get_ident() != self._thread:
+            self.strays += 1  # an event of the loop must not be touched from here
+            return
         self.told.append(task_id)
         self._news.set()
 
@@ -33,6 +40,7 @@ class Watcher:
                 self._news = anyio.Event()
                 await self._news.wait()
             return
+        expect("how many hints came in another thread than that of watch", 0, self.strays)
         raise Unmet(
             f"the hints that came within {HINT_SECONDS:g} s",
             shown(list(task_ids)),

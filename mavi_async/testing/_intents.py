@@ -207,10 +207,10 @@ async def outcome_is_kept_however_late(trial: Trial) -> None:
 
 @check(rule=7)
 async def intents_are_listed_by_state_and_account(trial: Trial) -> None:
-    """Oldest first, of one account or of all."""
+    """Oldest first by when they were made, of one account or of all."""
     store = trial.open()
-    for number, each in enumerate("cba"):
-        await store.begin_intent(trial.intent(each, later=number))
+    for later, each in ((1, "b"), (2, "a"), (0, "c")):
+        await store.begin_intent(trial.intent(each, later=later))
     await store.begin_intent(trial.intent("x", account="other", later=3))
     await store.update_intent("b", IntentState.NOT_SENT)
 

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import pickle
+import threading
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
@@ -254,6 +255,17 @@ class HintsBeforeItKeeps(MemoryStore):
             notify(task_id)
         await anyio.lowlevel.checkpoint()
         return await super().put_callback(task_id, body, seen=seen)
+
+
+@breaks("watchers_are_told_of_first_bodies", "hint_finds_the_body")
+class HintsFromAThread(MemoryStore):
+    async def watch(self, notify: Callable[[str | None], None]) -> Callable[[], None]:
+        def tell(task_id: str | None) -> None:
+            thread = threading.Thread(target=notify, args=[task_id])
+            thread.start()
+            thread.join()
+
+        return await super().watch(tell)
 
 
 # Intents
@@ -636,7 +648,7 @@ def making(kind: type[MemoryStore]) -> MakeStore:
     return make
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the checks give up soon: what is planted here does not come late, but never."""
     monkeypatch.setattr(_hints, "HINT_SECONDS", 0.01)
@@ -655,6 +667,7 @@ def test_a_store_without_a_bug_breaks_nothing() -> None:
     asyncio.run(check_task_store(making(MemoryStore), shared=True))
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("kind", BUGS, ids=lambda kind: kind.__name__)
 def test_a_planted_bug_is_found(kind: type[MemoryStore]) -> None:
     """By the checks that are about it, whatever others stumble over it."""
@@ -679,6 +692,15 @@ def test_checks_can_be_left_out() -> None:
     assert left_out == everything.keys() - fewest.keys()
 
 
+def test_a_store_may_go_by_a_clock_of_its_own() -> None:
+    """Such as that of a server: nothing is then expected to stand still or to jump."""
+
+    def make(name: str, /, *, clock: object, **options: float) -> MemoryStore:
+        return MemoryStore(**options)  # type: ignore[arg-type]
+
+    asyncio.run(check_task_store(make, movable_clock=False))
+
+
 def test_an_error_says_what_is_broken() -> None:
     """The check, the rule, what was looked at, what it should be and what it is."""
     error = failing(EmptyIsNone)
@@ -694,6 +716,7 @@ def test_an_error_says_what_is_broken() -> None:
     assert expected == str(error) == str(pickle.loads(pickle.dumps(error)))
 
 
+@pytest.mark.usefixtures("impatient")
 def test_every_check_runs_whatever_fails() -> None:
     """A second bug is no surprise after the first one is mended."""
     assert len(BUGS[SharesNothing]) <= len(failing(SharesNothing).broken)
