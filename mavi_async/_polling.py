@@ -9,9 +9,7 @@ import anyio
 
 from mavi_async._background import Background
 from mavi_async._backoff import pauses
-from mavi_async._json import InvalidJSON
 from mavi_async._records import Delivery
-from mavi_async._structure import Malformed
 from mavi_async._wire import body_bytes, read_task_id
 
 __all__ = ["Body", "Poller", "Polling"]
@@ -88,14 +86,7 @@ class Polling:
         if found is None or not self._waiting.is_awaited(task_id):
             return
         body = body_bytes(found)
-        if _task_id_of(body) != task_id:
+        if read_task_id(body) != task_id:
             log.warning("the poller's answer for task %s is not the callback of it", task_id)
             return
         await self._feed(body)
-
-
-def _task_id_of(body: bytes) -> str | None:
-    try:
-        return read_task_id(body)
-    except (InvalidJSON, Malformed):
-        return None

@@ -120,9 +120,9 @@ async def test_a_store_that_fails_is_looked_at_again(
 
 
 async def test_nobody_looks_when_nobody_waits(
-    began: list[float], client_of: "MakeClient", until: "Until"
+    began: list[float], client_of: "MakeClient", body_of: "MakeBody", until: "Until"
 ) -> None:
-    """The looking ends with the last waiter, however often waiting begins and ends."""
+    """The looking ends with the last waiter, and begins again with the next one."""
     store = QuietStore(promises_hints=False)
     async with Dispatcher(store=store) as dispatcher:
         task = client_of(dispatcher).speaker_task("a")
@@ -133,6 +133,11 @@ async def test_nobody_looks_when_nobody_waits(
             await task.wait(timeout=0)
 
         await until(lambda: not dispatcher._background._jobs)
+        waiter = asyncio.create_task(task.wait(timeout=30))
+        looks = store.looks
+        await until(lambda: store.looks > looks)
+        await store.put_callback("a", body_of("a"), seen=False)
+        await waiter
 
 
 async def test_a_local_store_is_not_looked_at(

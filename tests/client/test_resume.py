@@ -116,8 +116,12 @@ async def test_the_store_is_told_soon(body_of: "MakeBody", until: "Until") -> No
         await asyncio.gather(*tasks)
         assert [] == store.collected
         await until(lambda: store.collected)
+        await store.put_submission(Submission("c", "studio", "re_1", 4e9))
+        await client.dispatcher.feed(body_of("c"))
+        await client.speaker_task("c")
+        await until(lambda: len(store.collected) > 1)
 
-        assert [{"a", "b"}] == store.collected
+    assert [{"a", "b"}, {"c"}] == store.collected
 
 
 async def test_a_result_taken_in_another_thread_is_noted_at_the_end(body_of: "MakeBody") -> None:
