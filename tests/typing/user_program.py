@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import assert_type
+from typing import Any, assert_type
 
 import aiohttp.web
 import attrs
@@ -35,6 +35,7 @@ from mavi_async import (
     ServiceUnavailable,
     SpeakerSegment,
     SpeakerTask,
+    SQLiteStore,
     StoreError,
     SubmitOutcomeUnknown,
     TaskError,
@@ -51,7 +52,14 @@ from mavi_async.aiohttp import add_callback_route
 from mavi_async.asgi import CallbackApp
 from mavi_async.emulator import Emulator, Fault
 from mavi_async.fastapi import callback_router
-from mavi_async.stores import Lane, Pacer, Slot
+from mavi_async.stores import IntentState, Lane, Pacer, Slot, Submission
+from mavi_async.testing import (
+    BrokenRule,
+    MakeStore,
+    StoreContractBroken,
+    check_task_store,
+    task_store_checks,
+)
 
 assert_type(__version__, str)
 log = logging.getLogger(__name__)
@@ -82,6 +90,29 @@ async def submit_and_await() -> None:
         assert_type(client.dispatcher, Dispatcher)
         assert_type(client.account, str)
         assert_type(await client.aclose(), None)
+
+
+async def take_up(client: MaviClient, store: TaskStore) -> None:
+    """What another process left, and what nobody knows."""
+    tasks = await client.resume()
+    assert_type(tasks, list[SpeakerTask])
+    assert_type(await client.submit_speaker("re_1", idempotency_key="k"), SpeakerTask)
+    assert_type(await client.diarize("re_1", idempotency_key="k", timeout=1), Diarization)
+    for intent in await store.list_intents(IntentState.UNKNOWN, client.account):
+        for arrival in await store.list_unmatched():
+            assert_type(arrival.received_at, float)
+            assert_type(await client.adopt(intent.intent_id, arrival.task_id), SpeakerTask)
+    assert_type(await store.forget("t1"), bool)
+
+
+async def ask_gateway(task_id: str) -> bytes | None:
+    """A poller."""
+    return task_id.encode() or None
+
+
+async def page_somebody(submission: Submission) -> None:
+    """A hook that awaits."""
+    assert_type(submission.submitted, datetime)
 
 
 async def use_asyncio(client: MaviClient, task: SpeakerTask) -> None:
@@ -162,6 +193,9 @@ def configure(store: TaskStore, http_client: httpx.AsyncClient) -> None:
         allow_http=True,
     )
     MaviClient(store=store, retry="safe")
+    MaviClient(store=SQLiteStore("mavi.sqlite3", ttl=3600))
+    MaviClient(poller=ask_gateway, on_silence=page_somebody, silence_after=None)
+    MaviClient(on_silence=lambda submission: submission.task_id, silence_after=60)
     MaviClient(retry="allow_duplicates", result_timeout=60)
     MaviClient(http_client=httpx2.AsyncClient())
     MaviClient(retry="always")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -308,4 +342,36 @@ def take_store(store: TaskStore) -> Sequence[Callable[[], object]]:
 
 
 take_store(OwnStore())
+take_store(SQLiteStore("mavi.sqlite3"))
 take_store(MemoryStore(ttl=60, max_unknown=1, max_unknown_bytes=1, max_aside=1))
+
+
+def make_store(
+    name: str,
+    /,
+    *,
+    clock: Callable[[], float],
+    ttl: float,
+    max_unknown: int,
+    max_unknown_bytes: int,
+    max_aside: int,
+) -> TaskStore:
+    """Make a store to be checked."""
+    return MemoryStore(ttl=ttl, max_unknown=max_unknown, max_aside=max_aside, clock=clock)
+
+
+def make_store_briefly(name: str, /, **options: Any) -> OwnStore:
+    """The same, for those who do not mind."""
+    return OwnStore(**options)
+
+
+async def check_stores(make: MakeStore) -> None:
+    try:
+        await check_task_store(make, shared=True, movable_clock=False)
+        await check_task_store(make_store)
+        await check_task_store(make_store_briefly)
+        for name, check in task_store_checks(shared=True).items():
+            assert_type((name, check.name, check.rule), tuple[str, str, int])
+            await check(make)
+    except StoreContractBroken as error:
+        assert_type(error.broken, tuple[BrokenRule, ...])
