@@ -5,7 +5,7 @@ import attrs
 from mavi_async._records import IntentState
 from mavi_async.stores import TaskStore
 from mavi_async.testing._expectations import expect
-from mavi_async.testing._trial import MINUTE, Trial, check
+from mavi_async.testing._trial import DAY, MINUTE, Trial, check
 
 __all__ = ["intent_ids"]
 
@@ -108,6 +108,23 @@ async def intent_is_begun_again(trial: Trial) -> None:
     found = await store.begin_intent(trial.intent("other", key="k"))
     expect("begin_intent of another with its key", "of-k", found.intent_id)
     expect("list_intents", {"of-k", "of-None"}, {*await intent_ids(store, IntentState.SENDING)})
+
+
+@check(rule=7, moves_clock=True)
+async def intent_begun_again_is_kept_as_long_as_a_new_one(trial: Trial) -> None:
+    """Or its key would be free while its request is on its way."""
+    store = trial.open()
+    begun = attrs.evolve(trial.intent("i", key="k"), expires_at=trial.now + 3 * DAY)
+    await store.begin_intent(begun)
+    await store.update_intent("i", IntentState.NOT_SENT)
+    trial.advance(DAY - 1)
+    await store.begin_intent(begun)
+    trial.advance(DAY - 1)
+    await store.expire()
+
+    expect("find_intent", begun, await store.find_intent("mine", "k"))
+    found = await store.begin_intent(trial.intent("other", key="k"))
+    expect("begin_intent of another with its key", begun, found)
 
 
 @check(rule=7)

@@ -130,19 +130,3 @@ async def test_an_adopted_job_is_over_with_its_callback(store: MemoryStore, cloc
     assert 3 == await store.expire()
     assert () == await store.list_pending()
     assert not await store.forget("t")
-
-
-@pytest.mark.asyncio
-async def test_what_is_begun_again_is_kept_as_long_as_what_is_new(
-    store: MemoryStore, clock: Clock
-) -> None:
-    """Or its key would be free while its request is on its way."""
-    intent = Intent("i", "mine", "re_1", IntentState.SENDING, clock.now, 4e9, "key")
-    await store.begin_intent(intent)
-    await store.update_intent("i", IntentState.NOT_SENT)
-    clock.now += DAY - 1
-    await store.begin_intent(intent)
-    clock.now += DAY - 1
-
-    assert 0 == await store.expire()
-    assert intent == await store.find_intent("mine", "key")

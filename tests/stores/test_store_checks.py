@@ -320,6 +320,16 @@ class BeginsOnce(MemoryStore):
         return await self.get_intent(intent.intent_id) or await super().begin_intent(intent)
 
 
+@breaks("intent_begun_again_is_kept_as_long_as_a_new_one")
+class AgesFromTheFirstBeginning(MemoryStore):
+    async def begin_intent(self, intent: Intent) -> Intent:
+        earlier = self._intents._begun.get(intent.intent_id)
+        since = self._clock() if earlier is None else earlier.begun_at
+        begun = await super().begin_intent(intent)
+        self._intents._begun[begun.intent_id].begun_at = since
+        return begun
+
+
 @breaks("key_that_was_taken_meanwhile_is_lost")
 class TakesItsKeyBack(MemoryStore):
     def __init__(self, **options: object) -> None:
