@@ -1,0 +1,250 @@
+"""The threads and connections behind a `SQLiteStore`, and the loops that it is used from."""
+
+import asyncio
+import contextlib
+import gc
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from weakref import ref
+
+import pytest
+import trio
+
+from mavi_async import SQLiteStore, StoreError
+from mavi_async._records import Put, Verdict
+
+FIRST = Put(Verdict.FIRST)
+DESCRIPTORS = Path("/proc/self/fd")
+LISTS_DESCRIPTORS = DESCRIPTORS.is_dir()
+
+
+def threads() -> list[threading.Thread]:
+    """The threads of stores."""
+    return [each for each in threading.enumerate() if each.name == "mavi_async store"]
+
+
+def descriptors(path: Path) -> list[str]:
+    """The open files of a store, where the system lists them."""
+    found: list[str] = []
+    if LISTS_DESCRIPTORS:
+        for each in DESCRIPTORS.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # that of the listing itself
+                found.append(str(each.readlink()))
+    return [each for each in found if each.startswith(str(path))]
+
+
+async def use(store: SQLiteStore, task_id: str) -> None:
+    """Write, read and watch."""
+    assert FIRST == await store.put_callback(task_id, b"body", seen=True)
+    assert b"body" == await store.get_callback(task_id)
+    await store.watch(print)
+
+
+@pytest.mark.asyncio
+async def test_closing_leaves_nothing_behind(path: Path) -> None:
+    """Neither threads nor descriptors, as often as it is done; a later call opens again."""
+    store = SQLiteStore(path)
+    before = len(threads())
+    for task_id in "ab":
+        await use(store, task_id)
+        assert before + 2 == len(threads())
+        assert bool(descriptors(path)) == LISTS_DESCRIPTORS
+        for _ in range(2):
+            await store.aclose()
+
+        assert before == len(threads())
+        assert [] == descriptors(path)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_closing_leaves_nothing_behind_under_trio(path: Path) -> None:
+    """As under asyncio."""
+    store = SQLiteStore(path)
+    before = len(threads())
+    await use(store, "t")
+    await store.aclose()
+
+    assert trio.lowlevel.in_trio_run()
+    assert (before, []) == (len(threads()), descriptors(path))
+
+
+@pytest.mark.asyncio
+async def test_closing_carries_out_what_was_asked_before(store: SQLiteStore) -> None:
+    """Nobody is left waiting."""
+    calls = [
+        asyncio.create_task(store.put_callback(f"t{number}", b"body", seen=True))
+        for number in range(100)
+    ]
+    await asyncio.sleep(0)
+    await store.aclose()
+
+    assert [FIRST] * 100 == await asyncio.gather(*calls)
+
+
+def test_a_store_that_nobody_holds_ends_its_threads(path: Path) -> None:
+    """Also where nobody closed it."""
+    before = threads()
+
+    async def use_one() -> "ref[SQLiteStore]":
+        store = SQLiteStore(path)
+        await store.put_callback("t", b"body", seen=True)
+        await store.get_callback("t")
+        return ref(store)
+
+    gone = asyncio.run(use_one())
+    gc.collect()
+    for thread in {*threads()} - {*before}:
+        thread.join(10)
+
+    assert gone() is None
+    assert before == threads()
+
+
+def test_loops_and_threads_share_a_store(path: Path) -> None:
+    """Each hears of what the others put, in its own loop."""
+    store = SQLiteStore(path)
+    heard: dict[int, set[str | None]] = {number: set() for number in range(3)}
+    strangers: list[int] = []
+    are_ready = threading.Barrier(3)
+    errors: list[BaseException] = []
+
+    async def work(number: int) -> None:
+        home, all_there = threading.get_ident(), asyncio.Event()
+
+        def notify(task_id: str | None) -> None:
+            if threading.get_ident() != home:
+                strangers.append(number)
+            heard[number].add(task_id)
+            if len(heard[number]) == 3:
+                all_there.set()
+
+        stop = await store.watch(notify)
+        are_ready.wait()
+        await store.put_callback(f"t{number}", b"body", seen=True)
+        async with asyncio.timeout(30):
+            await all_there.wait()
+        stop()
+
+    def run(number: int) -> None:
+        try:
+            asyncio.run(work(number))
+        except BaseException as error:
+            errors.append(error)
+            raise
+
+    workers = [threading.Thread(target=run, args=(number,)) for number in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    asyncio.run(store.aclose())
+
+    assert ([], []) == (errors, strangers)
+    assert [{"t0", "t1", "t2"}] * 3 == list(heard.values())
+
+
+def run_and_drop(work: Callable[[], Awaitable[object]]) -> None:
+    """Run something on a loop that ends without a word."""
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(work())
+    loop.close()
+
+
+def test_a_loop_may_end_while_it_watches(path: Path) -> None:
+    """Those who go on still hear of everything, and the one that ended disturbs nobody."""
+    store = SQLiteStore(path)
+    heard: list[str | None] = []
+    run_and_drop(lambda: store.watch(heard.append))
+
+    async def go_on() -> None:
+        others: list[str | None] = []
+        await store.watch(others.append)
+        await store.put_callback("t", b"body", seen=True)
+        assert ["t"] == others
+        await store.aclose()
+
+    asyncio.run(go_on())
+
+    assert [] == heard
+
+
+def test_a_loop_may_end_while_a_call_is_under_way(path: Path) -> None:
+    """The call is done or not, and the store goes on."""
+    store = SQLiteStore(path)
+
+    async def begin() -> None:
+        call = asyncio.ensure_future(store.put_callback("t", b"body", seen=True))
+        await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.sleep(0)
+
+    run_and_drop(begin)
+
+    async def go_on() -> None:
+        assert FIRST == await store.put_callback("u", b"body", seen=True)
+        await store.aclose()
+
+    asyncio.run(go_on())
+
+
+@pytest.mark.asyncio
+async def test_who_cancels_while_it_is_done_finds_it_done(store: SQLiteStore) -> None:
+    """Whole, as it is one step; what comes behind it waits for it."""
+    begun, may_end = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def work(connection: sqlite3.Connection) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        may_end.wait()
+        connection.execute("UPDATE summary SET last_callback_at = 5.0")
+
+    call = asyncio.create_task(store._connections.write(work))
+    await begun.wait()
+    call.cancel()
+    await asyncio.wait([call])
+    behind = asyncio.create_task(store.forget("nothing"))
+    may_end.set()
+
+    assert not await behind
+    assert call.cancelled()
+    assert 5.0 == await store.last_callback_at()
+
+
+@pytest.mark.asyncio
+async def test_no_thread_is_an_error_of_the_store(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system out of threads may have some again later."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(StoreError, match="got none"):
+            await store.put_callback("t", b"body", seen=True)
+
+    assert FIRST == await store.put_callback("t", b"body", seen=True)
+
+
+@pytest.mark.asyncio
+async def test_many_calls_share_a_commit(store: SQLiteStore) -> None:
+    """A burst of callbacks does not wait for as many writes of the disk."""
+    await store.put_callback("first", b"body", seen=True)
+
+    def version(connection: sqlite3.Connection) -> int:
+        return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+    commits = {await store._connections.read(version)}
+    calls = [
+        asyncio.create_task(store.put_callback(f"t{number}", b"body", seen=True))
+        for number in range(200)
+    ]
+    while not all(each.done() for each in calls):
+        commits.add(await store._connections.read(version))
+
+    assert [FIRST] * 200 == await asyncio.gather(*calls)
+    assert len(commits) <= 100
