@@ -6,6 +6,7 @@ from mavi_async.testing import (
     _at_once,
     _bounds,
     _callbacks,
+    _endings,
     _forgetting,
     _hints,
     _instances,
@@ -29,6 +30,7 @@ _TOPICS = (
     _forgetting,
     _pacers,
     _at_once,
+    _endings,
     _instances,
 )
 

@@ -1,6 +1,6 @@
 """A `MemoryStore` keeps the contract of all stores, and what is its own."""
 
-from collections.abc import Callable
+from typing import Any
 
 import attrs
 import pytest
@@ -24,24 +24,9 @@ class Clock:
         return self.now
 
 
-def make_store(
-    name: str,
-    /,
-    *,
-    clock: Callable[[], float],
-    ttl: float,
-    max_unknown: int,
-    max_unknown_bytes: int,
-    max_aside: int,
-) -> MemoryStore:
+def make_store(name: str, /, **options: Any) -> MemoryStore:
     """Make a store, which has nothing to do with any other of the same name."""
-    return MemoryStore(
-        clock=clock,
-        ttl=ttl,
-        max_unknown=max_unknown,
-        max_unknown_bytes=max_unknown_bytes,
-        max_aside=max_aside,
-    )
+    return MemoryStore(**options)
 
 
 @pytest.fixture
