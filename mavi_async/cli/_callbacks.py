@@ -1,16 +1,15 @@
 """Callbacks that belong to no job, or contradict an earlier one: listed, and saved to a file."""
 
+import contextlib
 import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, TypeVar
 
 import attrs
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from mavi_async._errors import ConfigurationError, TaskFailed
@@ -18,12 +17,19 @@ from mavi_async._task import Outcome
 from mavi_async.cli._letters import Letter
 from mavi_async.cli._notes import error_notes
 from mavi_async.cli._place import Place
-from mavi_async.cli._text import age_text, clock_text, make_console, safe_text, size_text
+from mavi_async.cli._rows import print_rows
+from mavi_async.cli._text import age_text, clock_text, make_console, size_text
 from mavi_async.stores import TaskStore
 
 __all__ = ["CallbacksOptions", "run_callbacks"]
 
 _MOST_SHOWN: Final = 20
+_MEANINGS: Final = {
+    "unmatched": "callbacks of jobs that nobody submitted through this store",
+    "conflict": "callbacks that contradict an earlier one, which counts",
+}
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -56,93 +62,98 @@ async def run_callbacks(options: CallbacksOptions, place: Place) -> int:
             count = await _save(store, options.save)
             note(f"Callbacks saved: {count}. They are still in the store.")
             return 0
-        await _list(store, options, make_console(sys.stdout))
+        await _list(store, options, place)
     return 0
 
 
 async def _letters(store: TaskStore, newest: int | None = None) -> AsyncIterator[Letter]:
     """Read them one by one: together they may be large."""
-    arrivals = await store.list_unmatched()
-    for arrival in arrivals if newest is None else arrivals[-newest:]:
+    for arrival in _last(await store.list_unmatched(), newest):
         body = await store.get_callback(arrival.task_id)
         if body is not None:
             yield Letter("unmatched", arrival.task_id, arrival.received_at, body)
-    aside = await store.list_aside()
-    for kept in aside if newest is None else aside[-newest:]:
+    for kept in _last(await store.list_aside(), newest):
         yield Letter("conflict", kept.task_id, kept.received_at, kept.body)
+
+
+def _last(kept: Sequence[T], newest: int | None) -> Sequence[T]:
+    return kept if newest is None else kept[-newest:]
 
 
 async def _save(store: TaskStore, path: Path) -> int:
     count = 0
-    with _created(path) as file:
+    with _created(path) as write:
         async for letter in _letters(store):
-            file.write(letter.to_line() + "\n")
+            write(letter.to_line())
             count += 1
     return count
 
 
-def _created(path: Path) -> TextIO:
+@contextlib.contextmanager
+def _created(path: Path) -> Iterator[Callable[[str], None]]:
     """Make a file for the user alone, never in the place of another: it may be the only copy."""
     if str(path) == "-":
-        return open(os.dup(sys.stdout.fileno()), "w", encoding="ascii")  # noqa: PTH123
+        console = make_console(sys.stdout)
+        yield lambda line: console.out(line, highlight=False)
+        return
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123
+            yield lambda line: print(line, file=file)
     except FileExistsError:
         raise ConfigurationError(f"{path} exists: save to another file") from None
     except OSError as error:
         raise ConfigurationError(f"cannot write {path}: {error.strerror}") from error
-    return open(descriptor, "w", encoding="ascii")  # noqa: PTH123
 
 
-async def _list(store: TaskStore, options: CallbacksOptions, console: Console) -> None:
+async def _list(store: TaskStore, options: CallbacksOptions, place: Place) -> None:
+    console, now = make_console(sys.stdout), time.time()
     newest = None if options.all_of_them else _MOST_SHOWN
-    letters = [(letter, _gist(letter)) async for letter in _letters(store, newest)]
+    gists = [_gist(letter) async for letter in _letters(store, newest)]
     if options.as_json:
-        for letter, gist in letters:
-            console.out(json.dumps(_facts(letter, gist)), highlight=False)
+        for gist in gists:
+            console.out(json.dumps(attrs.asdict(gist)), highlight=False)
         return
-    for kind, heading in (
-        ("unmatched", "callbacks of jobs that nobody submitted through this store"),
-        ("conflict", "callbacks that contradict an earlier one, which counts"),
-    ):
-        of_kind = [(letter, gist) for letter, gist in letters if letter.kind == kind]
-        console.print(Text.assemble((f"{kind}: {len(of_kind)}", "bold"), f"  {heading}"))
-        console.print(_table(of_kind), soft_wrap=not console.is_terminal)
-
-
-def _facts(letter: Letter, gist: str) -> dict[str, object]:
-    return {
-        "kind": letter.kind,
-        "task_id": letter.task_id,
-        "received_at": letter.received_at,
-        "size": len(letter.body),
-        "holds": gist,
+    counts = {
+        "unmatched": len(await store.list_unmatched()),
+        "conflict": len(await store.list_aside()),
     }
+    for kind, meaning in _MEANINGS.items():
+        of_kind = [gist for gist in gists if gist.kind == kind]
+        heading = Text.assemble((f"{kind}: {counts[kind]}", "bold"), f"  {meaning}")
+        console.print(heading, soft_wrap=True)
+        print_rows(console, [gist.row(now) for gist in of_kind])
+        if len(of_kind) < counts[kind]:
+            console.print(Text(f"  and {counts[kind] - len(of_kind)} older: --all"))
+    if gists:
+        save = place.command("callbacks", "--save", "FILE")
+        console.print(Text(f"  keep a copy: {save}", "cyan"), soft_wrap=True)
 
 
-def _table(letters: list[tuple[Letter, str]]) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(justify="right", no_wrap=True, min_width=8)
-    table.add_column()
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column()
-    now = time.time()
-    for letter, gist in letters:
-        table.add_row(
-            age_text(now - letter.received_at),
-            Text(safe_text(letter.task_id)),
-            size_text(len(letter.body)),
-            Text(safe_text(gist)),
-        )
-    return table
+@attrs.frozen
+class _Gist:
+    """What a list shows of a callback."""
+
+    kind: str
+    task_id: str
+    received_at: float
+    size: int
+    holds: str
+
+    def row(self, now: float) -> tuple[str, str, str, str]:
+        """Return it as cells of a table."""
+        age = age_text(now - self.received_at)
+        return age, self.task_id, size_text(self.size), self.holds
 
 
-def _gist(letter: Letter) -> str:
+def _gist(letter: Letter) -> _Gist:
     """Say in a few words what a body holds, which may tell whose it is."""
     outcome = Outcome.decode(letter.body, task_id=letter.task_id, uri=None)
     if outcome.diarization is not None:
         found = outcome.diarization
-        return f"a result: {clock_text(found.duration)}, speakers: {found.num_speakers}"
-    if isinstance(outcome.error, TaskFailed):
-        return f"a failure: {outcome.error.message}"
-    return "no speaker result: another kind of job"
+        holds = f"a result: {clock_text(found.duration)}, speakers: {found.num_speakers}"
+    elif isinstance(outcome.error, TaskFailed):
+        holds = f"a failure: {outcome.error.message}"
+    else:
+        holds = "no speaker result: another kind of job"
+    return _Gist(letter.kind, letter.task_id, letter.received_at, len(letter.body), holds)

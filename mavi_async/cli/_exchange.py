@@ -81,12 +81,18 @@ def connection_trouble(check: str, error: httpx.HTTPError, host: str, what: str)
                 f"the name of {host} does not resolve: {cause.strerror}",
                 "look for a typing mistake in the URL, and whether DNS works on this machine",
             )
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return failed(
+                check,
+                f"the certificate of {host} is not valid here: {cause.verify_message}",
+                "it must be for this name, with its whole chain; a company's proxy may put in its "
+                "own: set SSL_CERT_FILE to its root certificate",
+            )
         if isinstance(cause, ssl.SSLError):
             return failed(
                 check,
-                f"no TLS connection to {host}: {getattr(cause, 'verify_message', cause.reason)}",
-                "its certificate must be valid, for this name, with its whole chain; a company's "
-                "proxy may put in its own: set SSL_CERT_FILE to its root certificate",
+                f"no TLS connection to {host}: {cause.reason}",
+                "see whether the URL has the port that speaks TLS",
             )
         if isinstance(cause, ConnectionRefusedError):
             return failed(

@@ -80,7 +80,8 @@ class Guide:
         elif state == "done":
             yield f"see it again: {command('show', task)}"
         else:
-            yield f"get the results: {command('resume')}"
+            where = " --listen HOST:PORT, unless a service receives them"
+            yield f"get the results: {command('resume')}{where if state == 'pending' else ''}"
 
 
 def _only(names: Sequence[str | None]) -> str | None:

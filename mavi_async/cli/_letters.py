@@ -84,10 +84,10 @@ def _body_of(text: bytes) -> bytes:
         return text
     if not isinstance(document, dict):
         return text
-    kept = document.keys() - _KEYS
-    if kept == {"body"} and isinstance(body := document["body"], str):
+    names = document.keys()
+    if names == _KEYS | {"body"} and isinstance(body := document["body"], str):
         return body.encode(errors="surrogatepass")
-    if kept == {"body_base64"} and isinstance(encoded := document["body_base64"], str):
+    if names == _KEYS | {"body_base64"} and isinstance(encoded := document["body_base64"], str):
         try:
             return base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError):

@@ -5,8 +5,9 @@ from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
-__all__ = ["All", "AsJson", "Store"]
+__all__ = ["All", "AsJson", "File", "Store"]
 
 All: TypeAlias = Annotated[bool, Parameter(name="--all", negative="")]
 AsJson: TypeAlias = Annotated[bool, Parameter(name="--json", negative="")]
+File: TypeAlias = Annotated[Path, Parameter(allow_leading_hyphen=True)]
 Store: TypeAlias = Path | None

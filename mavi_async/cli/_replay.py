@@ -46,7 +46,7 @@ async def run_replay(path: Path, place: Place) -> int:
             raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
         finally:
             for delivery, count in sorted(counts.items(), key=lambda each: each[0].value):
-                note(f"{delivery.value}: {count}  ({_MEANINGS[delivery]})")
+                note(f"{delivery.value}: {count} ({_MEANINGS[delivery]})")
     if not counts:
         note(f"There is nothing in {path}.")
     return 1 if counts[Delivery.MALFORMED] else 0

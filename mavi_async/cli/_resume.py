@@ -9,7 +9,7 @@ import attrs
 from mavi_async._client import MaviClient
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._task import SpeakerTask
-from mavi_async.cli._board import Board, watched_store
+from mavi_async.cli._board import watched_store
 from mavi_async.cli._jobs import await_jobs
 from mavi_async.cli._place import Place
 from mavi_async.cli._receiver import listen
@@ -68,10 +68,10 @@ async def _run(
             note(f"No job waits for its callback in {place.path}.")
             return
         if entrance is not None:
-            await stack.enter_async_context(entrance.receiving(dispatcher, note))
+            await stack.enter_async_context(entrance.receiving(dispatcher, session))
         else:
             note("Watching the store: another process receives the callbacks.")
-        _show(tasks, board)
+        _show(tasks, session)
         with session.progress:
             await await_jobs(tasks, board, session, timeout=options.timeout)
 
@@ -87,13 +87,14 @@ def _named(tasks: list[SpeakerTask]) -> dict[str, SpeakerTask]:
     }
 
 
-def _show(tasks: dict[str, SpeakerTask], board: Board) -> None:
+def _show(tasks: dict[str, SpeakerTask], session: Session) -> None:
     now = time.time()
     for name, task in tasks.items():
         submitted = task.submitted_at
         age = 0.0 if submitted is None else max(0.0, now - submitted.timestamp())
-        board.add(name)
-        board.waiting(name, task.task_id, seconds=age)
+        session.asset_ids[name] = task.asset_id or task.task_id
+        session.board.add(name)
+        session.board.waiting(name, task.task_id, seconds=age)
 
 
 async def _say_what_is_elsewhere(client: MaviClient, store: TaskStore, session: Session) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from typing import Final
 
 import attrs
@@ -17,6 +17,7 @@ from mavi_async._errors import (
     ConfigurationError,
     MaviError,
     SubmitOutcomeUnknown,
+    TaskFailed,
     TaskTimeout,
     WebhookNotConfigured,
 )
@@ -47,20 +48,24 @@ class Session:
         self.board = Board(names)
         self.progress = Progress(self.board, make_console(sys.stderr))
         self.resume = place.command("resume")
+        self.made_token = False
+        self._as_json = as_json
         self._tasks = place.command("tasks")
+        # A name on the board may be more than the recording's; programs want that alone.
+        self.asset_ids: dict[str, str] = {}
         self._results: Listener = JsonResults() if as_json else TextResults()
         self._errors: list[MaviError] = []
 
     def succeeded(self, asset_id: str, diarization: Diarization) -> None:
         """Write a result."""
         with self.progress.aside():
-            self._results.succeeded(asset_id, diarization)
+            self._results.succeeded(self._called(asset_id), diarization)
 
     def failed(self, asset_id: str, error: MaviError) -> None:
         """Keep an error for the report."""
         self._errors.append(error)
         with self.progress.aside():
-            self._results.failed(asset_id, error)
+            self._results.failed(self._called(asset_id), error)
 
     def report(self) -> None:
         """Say how it ended, and what goes on from there."""
@@ -72,8 +77,10 @@ class Session:
         note(f"{len(self.board.at(Stage.DONE))} of {len(self.board.rows)} recordings done.")
         if self._met(SubmitOutcomeUnknown):
             note(f"What may be running at MAVI, and what to do about it: {self._tasks}")
+        if self._met(TaskFailed):
+            note("To submit once more what MAVI could not do, and pay for it: speakers --again")
         if self._met(TaskTimeout):
-            note(f"To wait again for what still runs: {self.resume}")
+            self._say_resume("To wait again for what still runs")
 
     def report_interruption(self) -> None:
         """Say what goes on at MAVI although nobody here waits for it any more."""
@@ -85,9 +92,17 @@ class Session:
         if queued := self.board.at(Stage.QUEUED):
             note(f"Recordings that were not submitted: {len(queued)}")
         if self.board.at(Stage.RUNNING, Stage.SENDING):
-            note(f"Stopped. To go on waiting for them: {self.resume}")
+            self._say_resume("Stopped. To go on waiting for them")
         else:
             note("Stopped.")
+
+    def _called(self, name: str) -> str:
+        return self.asset_ids.get(name, name) if self._as_json else name
+
+    def _say_resume(self, purpose: str) -> None:
+        self.progress.note(f"{purpose}: {self.resume}")
+        if self.made_token:
+            self.progress.note("Set MAVI_CALLBACK_TOKEN before: to the end of the URL shown above.")
 
     def exit_code(self) -> int:
         """Return 2 where the set-up let nothing succeed, 1 where something failed, else 0."""
@@ -114,11 +129,10 @@ class Entrance:
     given: str | None = attrs.field(repr=False)
 
     @contextlib.asynccontextmanager
-    async def receiving(
-        self, dispatcher: Dispatcher, note: Callable[[str], None]
-    ) -> AsyncIterator[None]:
+    async def receiving(self, dispatcher: Dispatcher, session: Session) -> AsyncIterator[None]:
         """Feed what comes in to a dispatcher, and say where that is."""
-        token = self.given or new_token()
+        token, note = self.given or new_token(), session.progress.note
+        session.made_token = self.given is None
         async with receiving(dispatcher, self.listener, token):
             host, port = self.listener.getsockname()[:2]
             # A token that was given is known already, and stays out of logs.

@@ -75,7 +75,7 @@ async def _run(
             requests_per_second=options.rate,
             dispatcher=dispatcher,
         ) as client,
-        entrance.receiving(dispatcher, session.progress.note),
+        entrance.receiving(dispatcher, session),
     ):
 
         async def key_of(asset_id: str) -> str:

@@ -1,12 +1,11 @@
 """The commands about what is in the store, and their options; none needs a key."""
 
 import asyncio
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from mavi_async.cli._options import All, AsJson, Store
+from mavi_async.cli._options import All, AsJson, File, Store
 
 __all__ = ["adopt", "callbacks", "forget", "replay", "show", "tasks"]
 
@@ -48,7 +47,7 @@ def show(task_ids: list[str], /, *, as_json: AsJson = False, store: Store = None
 
 def callbacks(
     *,
-    save: Path | None = None,
+    save: File | None = None,
     all_of_them: All = False,
     as_json: AsJson = False,
     store: Store = None,
@@ -68,7 +67,7 @@ def callbacks(
     return asyncio.run(run_callbacks(options, Place.find(store)))
 
 
-def replay(file: Path, /, *, store: Store = None) -> int:
+def replay(file: File, /, *, store: Store = None) -> int:
     """Feed callbacks from a file as if they came in again; doing it twice changes nothing.
 
     The exit code is 1 if some of it is no callback; the others are kept.

@@ -10,14 +10,14 @@ from typing import Final
 
 import attrs
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from mavi_async._records import Intent, IntentState, Submission
 from mavi_async.cli._guide import Guide, Job, State
 from mavi_async.cli._notes import error_notes
 from mavi_async.cli._place import Place
-from mavi_async.cli._text import age_text, make_console, safe_text
+from mavi_async.cli._rows import print_rows
+from mavi_async.cli._text import age_text, make_console
 from mavi_async.stores import TaskStore
 
 __all__ = ["TasksOptions", "list_jobs", "run_tasks"]
@@ -29,7 +29,7 @@ _MEANINGS: Final[dict[State, str]] = {
     "orphaned": "callbacks of jobs that nobody submitted through this store",
     "pending": "at MAVI, no callback yet",
     "arrived": "the callback is here, and nobody has the result yet",
-    "done": "the result was handed out",
+    "done": "the outcome was handed out",
 }
 
 
@@ -124,23 +124,15 @@ def _draw(jobs: Sequence[Job], guide: Guide, console: Console, *, all_of_them: b
         shown = group if all_of_them else group[-_MOST_SHOWN:]
         heading = Text.assemble((f"{state}: {len(group)}", "bold"), f"  {_MEANINGS[state]}")
         console.print(Text("\n" * (number > 0)) + heading, soft_wrap=True)
-        console.print(_table(shown, now), soft_wrap=not console.is_terminal)
+        print_rows(console, [_row(job, now) for job in shown])
         if len(shown) < len(group):
             console.print(Text(f"  and {len(group) - len(shown)} older: --all"), soft_wrap=True)
         for line in guide.advice(group):
             console.print(Text(f"  {line}", "cyan"), soft_wrap=True)
 
 
-def _table(jobs: Sequence[Job], now: float) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True, justify="right", min_width=8)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for job in jobs:
-        age = age_text(now - job.since)
-        name = safe_text(job.asset_id or "", longest=256)
-        table.add_row(age, Text(safe_text(job.task_id or job.intent_id or "")), Text(name))
-    return table
+def _row(job: Job, now: float) -> tuple[str, str, str]:
+    return age_text(now - job.since), job.task_id or job.intent_id or "", job.asset_id or ""
 
 
 def _by_state(jobs: Sequence[Job]) -> Iterator[tuple[State, list[Job]]]:

@@ -1,15 +1,22 @@
 """The command line as its users start it: a process of its own."""
 
+import asyncio
+import json
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import pytest
 
+from mavi_async import SQLiteStore, TaskStore
+from mavi_async.cli import _app as cli
 from mavi_async.emulator import Emulator
+from mavi_async.stores import Intent, IntentState, Submission
 
 COMMAND = (sys.executable, "-m", "mavi_async.cli")
 KEY = "sk-mavi-canary-5f0e7c1d9b2a4e68"
@@ -19,6 +26,13 @@ HIDDEN = ("MAVI_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_", "PYTHO
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., subprocess.Popen[str]]
+T = TypeVar("T")
+
+
+class WithStore(Protocol):
+    """Does something with the store of a test and returns what comes of it."""
+
+    def __call__(self, do: Callable[[TaskStore], Coroutine[object, object, T]]) -> T: ...
 
 
 @pytest.fixture
@@ -151,3 +165,88 @@ def settings(emulator: Emulator, token: str) -> dict[str, str]:
         "MAVI_BASE_URL": emulator.base_url,
         "MAVI_CALLBACK_TOKEN": token,
     }
+
+
+@pytest.fixture
+def call(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Run a command in this process, which takes a tenth of the time; the same holds of it."""
+    for name in os.environ:
+        if name.startswith("MAVI_"):
+            monkeypatch.delenv(name)
+    for name in ("HOME", "XDG_DATA_HOME", "MAVI_STORE"):
+        monkeypatch.setenv(name, environment[name])
+
+    def call(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        with monkeypatch.context() as patch:
+            for name, value in extra.items():
+                patch.setenv(name, value)
+            capsys.readouterr()
+            code = cli.run(arguments)
+        output, errors = capsys.readouterr()
+        for text in (output, errors):
+            assert "Traceback" not in text
+            assert "\x1b" not in text
+            assert KEY not in text
+            assert TOKEN not in text
+        return subprocess.CompletedProcess(arguments, code, output, errors)
+
+    return call
+
+
+@pytest.fixture
+def with_store(store_path: Path) -> WithStore:
+    """Do something with the store of a test, as another process would."""
+
+    def with_store(do: Callable[[TaskStore], Coroutine[object, object, T]]) -> T:
+        async def opened() -> T:
+            store = SQLiteStore(store_path)
+            try:
+                return await do(store)
+            finally:
+                await store.aclose()
+
+        return asyncio.run(opened())
+
+    return with_store
+
+
+class Shelf:
+    """A store with jobs in every state, and the ids to find them by."""
+
+    def __init__(self) -> None:
+        now = time.time()
+        self.pending = Submission("a" * 32, "studio", "re_pending", now - 330)
+        self.arrived = Submission("b" * 32, "studio", "re_arrived", now - 200)
+        self.done = Submission("c" * 32, "other", "re_done", now - 9000)
+        sending = IntentState.SENDING
+        self.unknown = Intent("d" * 32, "studio", "re_unknown", sending, now - 150, now - 1, "key")
+        self.sending = Intent("e" * 32, "studio", "re_sending", sending, now, now + 1e6)
+        self.orphaned = "f" * 32
+
+    @staticmethod
+    def body(task_id: str) -> bytes:
+        """The callback of a job, with a speaker who speaks for a minute."""
+        segments = [{"start": 0, "end": 60, "speaker": "SPEAKER_07"}]
+        data = {"data": {"data": segments}, "msg": "done", "success": True}
+        document = {"code": "0000", "message": "SUCCESS", "data": data, "task_id": task_id}
+        return json.dumps(document).encode()
+
+    async def fill(self, store: TaskStore) -> None:
+        """Put everything into a store."""
+        for job in (self.pending, self.arrived, self.done):
+            await store.put_submission(job)
+        for intent in (self.unknown, self.sending):
+            await store.begin_intent(intent)
+        for task_id in (self.arrived.task_id, self.done.task_id, self.orphaned):
+            await store.put_callback(task_id, self.body(task_id), seen=False)
+        await store.mark_collected([self.done.task_id])
+
+
+@pytest.fixture
+def shelf(with_store: WithStore) -> Shelf:
+    """The store of the test, filled."""
+    shelf = Shelf()
+    with_store(shelf.fill)
+    return shelf

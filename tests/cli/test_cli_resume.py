@@ -1,0 +1,232 @@
+"""Going on after the process ended: killed, interrupted, or out of time."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mavi_async import TaskStore
+from mavi_async._secret import ApiKey
+from mavi_async.emulator import Emulator, Fault
+from mavi_async.stores import Submission
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Shelf, WithStore
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., subprocess.Popen[str]]
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="killing is another thing there")
+
+
+def read_until(process: subprocess.Popen[str], wanted: str) -> str:
+    """The line of standard error that contains something."""
+    assert process.stderr is not None
+    return next(line for line in process.stderr if wanted in line)
+
+
+def post(port: int, token: str, body: bytes) -> None:
+    """Call back, as MAVI does."""
+    url = f"http://127.0.0.1:{port}/mavi/callback/{token}"
+    headers = {"Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(url, body, headers)) as answer:
+        assert 200 == answer.status
+
+
+@pytest.fixture
+def killed(
+    start: Start, settings: dict[str, str], emulator: Emulator, port: int
+) -> tuple[str, ...]:
+    """The command line of a run that was killed between submit and callback, and its job."""
+    emulator.inject(Fault("drop"))
+    command = ("speakers", "re_1", "--listen", f"127.0.0.1:{port}", "--rate", "100")
+    process = start(*command, **settings)
+    [task_id] = re.findall("task ([0-9a-f]{32})", read_until(process, "accepted as task"))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return (task_id, *command)
+
+
+def test_killed_between_submit_and_callback(
+    start: Start,
+    settings: dict[str, str],
+    emulator: Emulator,
+    port: int,
+    token: str,
+    killed: tuple[str, ...],
+    shelf: "Shelf",
+) -> None:
+    """Another run receives the callback and prints the result; there is one job."""
+    resumed = start("resume", "--listen", f"127.0.0.1:{port}", "--account", "", **settings)
+    read_until(resumed, "re_1 ")
+    post(port, token, shelf.body(killed[0]))
+    output, errors = resumed.communicate(timeout=60)
+
+    assert (0, 1) == (resumed.returncode, emulator.jobs_created)
+    assert "re_1  1:00, 1 speaker\n" in output
+    assert "1 of 1 recordings done.\n" in errors
+
+
+def test_the_same_command_again(
+    run: Run,
+    settings: dict[str, str],
+    emulator: Emulator,
+    killed: tuple[str, ...],
+    with_store: "WithStore",
+    shelf: "Shelf",
+) -> None:
+    """What was submitted is not paid for again, neither before nor after its result is there."""
+    task_id, *command = killed
+
+    async def put(store: TaskStore) -> None:
+        await store.put_callback(task_id, shelf.body(task_id), seen=False)
+
+    with_store(put)
+    ended = [run(*command, **settings) for _ in range(2)]
+
+    assert 1 == emulator.jobs_created
+    for each in ended:
+        assert 0 == each.returncode
+        assert "re_1  1:00, 1 speaker\n" in each.stdout
+        assert f"task {task_id}: submitted by an earlier run, which is not paid" in each.stderr
+
+
+def test_again_on_purpose(
+    run: Run, settings: dict[str, str], emulator: Emulator, port: int
+) -> None:
+    """A failed job stays failed until it is asked for once more; that one then counts."""
+    emulator.inject(Fault("fail"))
+    command = ("speakers", "re_1", "--listen", f"127.0.0.1:{port}", "--rate", "100")
+    failed, same = run(*command, **settings), run(*command, **settings)
+    assert (1, 1, 1) == (failed.returncode, same.returncode, emulator.jobs_created)
+    assert "speakers --again" in failed.stderr
+
+    once_more, then = run(*command, "--again", **settings), run(*command, **settings)
+
+    assert (0, 0, 2) == (once_more.returncode, then.returncode, emulator.jobs_created)
+    assert once_more.stdout == then.stdout
+
+
+@pytest.fixture
+def key(settings: dict[str, str]) -> ApiKey:
+    return ApiKey(settings["MAVI_API_KEY"])
+
+
+def test_what_came_meanwhile(
+    call: Run, settings: dict[str, str], key: ApiKey, with_store: "WithStore", shelf: "Shelf"
+) -> None:
+    """It is printed at once, also in a process that receives nothing, and only once."""
+
+    async def fill(store: TaskStore) -> None:
+        for task_id, asset_id in (("t1", "re_1"), ("t2", "re_2"), ("t3", "re_1")):
+            await store.put_submission(Submission(task_id, key.account(), asset_id, time.time()))
+        for task_id in ("t1", "t3"):
+            await store.put_callback(task_id, shelf.body(task_id), seen=False)
+
+    with_store(fill)
+    first = call("resume", "--json", "--timeout", "0", **settings)
+    second = call("resume", "--timeout", "0", **settings)
+    documents = [json.loads(line) for line in first.stdout.splitlines()]
+
+    assert 1 == first.returncode
+    assert {("re_1", "t1", True), ("re_1", "t3", True), ("re_2", "t2", False)} == {
+        (each["asset_id"], each["task_id"], each["ok"]) for each in documents
+    }
+    assert "Jobs of another account: 2. With its key" in first.stderr
+    assert "mavi-async resume --account studio\n" in first.stderr
+    assert "2 of 3 recordings done.\n" in first.stderr
+    assert "0 of 1 recordings done.\n" in second.stderr
+    assert "To wait again for what still runs: mavi-async resume\n" in second.stderr
+
+
+def test_a_named_account(call: Run, settings: dict[str, str], shelf: "Shelf") -> None:
+    """The jobs of a service that names its account are found by that name."""
+    ended = call("resume", "--timeout", "0", "--account", "studio", **settings)
+
+    assert 1 == ended.returncode
+    assert "re_arrived  1:00, 1 speaker" in ended.stdout
+    assert "failed: re_pending: no callback within 0 s" in ended.stderr
+
+
+def test_nothing_to_resume(call: Run, settings: dict[str, str]) -> None:
+    """That is no error."""
+    ended = call("resume", **settings)
+
+    assert (0, "") == (ended.returncode, ended.stdout)
+    assert "No job waits for its callback in " in ended.stderr
+
+
+def test_resume_needs_a_key(call: Run) -> None:
+    """It tells whose jobs they are."""
+    ended = call("resume")
+
+    assert 2 == ended.returncode
+    assert "MAVI_API_KEY" in ended.stderr
+
+
+def test_interrupted(start: Start, settings: dict[str, str], shelf: "Shelf") -> None:
+    """It names what still runs, and how to go on."""
+    process = start("resume", "--account", "studio", **settings)
+    read_until(process, "re_pending")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+
+    assert 130 == process.returncode
+    assert f"still running at MAVI: re_pending as task {shelf.pending.task_id}\n" in errors
+    assert "Stopped. To go on waiting for them: mavi-async resume\n" in errors
+
+
+def test_a_refused_key_stops_the_rest(
+    call: Run, settings: dict[str, str], emulator: Emulator, port: int
+) -> None:
+    """All would be refused: nothing more is sent, and each is reported."""
+    emulator.inject(Fault("402", asset_id="re_2"))
+    names = [f"re_{number}" for number in range(1, 10)]
+    ended = call("speakers", *names, "--listen", f"127.0.0.1:{port}", "--rate", "4", **settings)
+
+    assert 1 == ended.returncode
+    assert "re_1  " in ended.stdout
+    assert 1 == emulator.jobs_created
+    assert 2 == len(emulator.submit_times)
+    assert "Not submitted after that: 7\n" in ended.stderr
+    assert "1 of 9 recordings done.\n" in ended.stderr
+
+
+def test_a_refusal_in_json(
+    call: Run, settings: dict[str, str], emulator: Emulator, port: int
+) -> None:
+    """Programs get a line for each recording, and exit code 2 where the set-up is wrong."""
+    emulator.webhook_url = None
+    arguments = ("re_1", "re_2", "re_3", "--json", "--listen", f"127.0.0.1:{port}", "--rate", "4")
+    ended = call("speakers", *arguments, **settings)
+    documents = {each["asset_id"]: each for each in map(json.loads, ended.stdout.splitlines())}
+
+    assert 2 == ended.returncode
+    assert ["WebhookNotConfigured", "NotSubmitted", "NotSubmitted"] == [
+        documents[name]["error"] for name in ("re_1", "re_2", "re_3")
+    ]
+    assert "not submitted, since MAVI refused re_1" in documents["re_3"]["message"]
+
+
+def test_an_unknown_outcome(
+    call: Run, settings: dict[str, str], emulator: Emulator, port: int
+) -> None:
+    """It is not submitted again by the same command, and the way out is named."""
+    emulator.inject(Fault("reset"))
+    arguments = ("re_1", "--listen", f"127.0.0.1:{port}", "--rate", "100")
+    ended = [call("speakers", *arguments, **settings) for _ in range(2)]
+
+    assert [1, 1] == [each.returncode for each in ended]
+    assert 1 == len(emulator.submit_times)
+    for each in ended:
+        assert "What may be running at MAVI, and what to do about it: mavi-async tasks\n" in (
+            each.stderr
+        )
+    assert "an earlier submission with this idempotency key was sent" in ended[1].stderr
