@@ -16,8 +16,9 @@ from typing import Final, TypeVar
 from weakref import WeakSet
 
 from mavi_async.stores._deadline import STORE_SECONDS
-from mavi_async.stores._sqlite_thread import Reader, Worker, Writer
+from mavi_async.stores._sqlite_thread import Worker
 from mavi_async.stores._sqlite_watchers import Watchers
+from mavi_async.stores._sqlite_workers import Reader, Writer
 
 __all__ = ["Connections"]
 

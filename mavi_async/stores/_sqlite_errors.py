@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from mavi_async._errors import StoreError
 
-__all__ = ["BUSY_SECONDS", "FAILURES", "patiently", "store_error"]
+__all__ = ["BUSY_SECONDS", "patiently", "store_error"]
 
 T = TypeVar("T")
 
@@ -30,9 +30,6 @@ _ADVICE: Final = {
 
 
 _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-FAILURES: Final = (sqlite3.Error, OSError, StoreError)
-"""What using a database may raise."""
 
 
 def patiently(step: Callable[[], T]) -> T:

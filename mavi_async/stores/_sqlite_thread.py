@@ -1,100 +1,26 @@
-"""A thread that owns a SQLite connection, and calls that are handed to it from event loops.
-
-SQLite blocks, and a disk may hang. The caller of a thread of ours can walk away at any time: a
-call whose turn has not come is then never carried out, and one that is being carried out goes
-on, atomic as it is, for nobody.
-"""
+"""A thread that owns a SQLite connection."""
 
 import contextlib
 import logging
 import sqlite3
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final, Generic, TypeVar, cast
+from typing import TypeVar, cast
 
 from mavi_async._errors import StoreError, TaskStateError
 from mavi_async._loop import call_in, current_token, new_waiter
-from mavi_async.stores._sqlite_errors import FAILURES, patiently, store_error
+from mavi_async.stores._sqlite_call import Call
+from mavi_async.stores._sqlite_errors import patiently, store_error
 from mavi_async.stores._sqlite_schema import open_database
-from mavi_async.stores._sqlite_watchers import LOOK_EVERY, Watchers
 
-__all__ = ["Call", "Reader", "Worker", "Writer"]
+__all__ = ["Worker"]
 
 log = logging.getLogger("mavi_async")
 
 T = TypeVar("T")
-
-# One commit for all that has come in meanwhile: a disk makes few of them in a second.
-_CALLS_AT_ONCE: Final = 64
-_TRANSACTION_SECONDS: Final = 0.05
-
-
-class Call(Generic[T]):
-    """Something to do with a connection, and whoever waits for what comes of it.
-
-    Args:
-        function: What to do, within one transaction.
-        then: Called in the thread with what came of it, once that is durable.
-    """
-
-    def __init__(
-        self,
-        function: Callable[[sqlite3.Connection], T],
-        then: Callable[[T], None] | None = None,
-    ) -> None:
-        self._waiter = new_waiter()
-        self._token = current_token()
-        self._function = function
-        self._then = then
-        self._value: T | None = None
-        self._error: Exception | None = None
-        self._is_done = False
-        self.is_wanted = True
-
-    async def outcome(self) -> T:
-        """Wait for what comes of it."""
-        try:
-            await self._waiter.park(None)
-        except BaseException:
-            self.is_wanted = False
-            raise
-        if self._error is not None:
-            raise self._error
-        return cast("T", self._value)
-
-    def carry_out(self, connection: sqlite3.Connection) -> bool:
-        """Do it, and return False if there is nothing to keep of it.
-
-        Raises:
-            sqlite3.Error: If the database failed it; it may then be carried out again.
-        """
-        self._error = None
-        try:
-            self._value = self._function(connection)
-        except sqlite3.Error:
-            raise
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits
-            self._error = error
-        self._is_done = self._error is None
-        return self._is_done
-
-    def fail(self, error: Exception) -> None:
-        """Settle it without a value."""
-        self._is_done, self._error = False, error
-        self.settle()
-
-    def settle(self) -> None:
-        """Hand over what came of it."""
-        if self._is_done and self._then is not None:
-            self._then(cast("T", self._value))
-        try:
-            call_in(self._token, self._waiter.wake)
-        except TaskStateError:
-            log.debug("the loop that asked the store has ended")
 
 
 class Worker:
@@ -172,7 +98,11 @@ class Worker:
     def _work(self) -> None:
         while self._wait():
             with self.turn:
-                self._work_off()
+                try:
+                    self._work_off()
+                except Exception as error:  # noqa: BLE001 - others still wait for this thread
+                    report = (type(error), error, error.__traceback__, threading.current_thread())
+                    threading.excepthook(threading.ExceptHookArgs(report))
         with self.turn:
             self._disconnect()
         with self._changed:
@@ -224,100 +154,9 @@ class Worker:
             connection.close()
 
     def _recover(self, error: Exception) -> StoreError:
-        """Leave nothing of a transaction that failed, and say what to do."""
-        if self._connection is not None and self._connection.in_transaction:
-            # Whatever state it is in, the next one is in a good one.
-            self._disconnect()
+        """Leave nothing of what failed, and say what to do: the next connection is in order."""
+        self._disconnect()
         return store_error(error, self._path)
-
-
-class Writer(Worker):
-    """The thread that changes the database: one commit for all calls that have come in."""
-
-    def _work_off(self) -> None:
-        first = self._next()
-        if first is None:
-            return
-        calls = [first]
-        try:
-            self._transact(calls, until=time.monotonic() + _TRANSACTION_SECONDS)
-        except FAILURES as error:
-            failure = self._recover(error)
-            if len(calls) == 1:
-                first.fail(failure)
-                return
-            # One of them may be to blame, and the others not.
-            for call in calls:
-                self._transact_alone(call)
-
-    def _transact_alone(self, call: Call[object]) -> None:
-        try:
-            self._transact([call], until=0.0)
-        except FAILURES as error:
-            call.fail(self._recover(error))
-
-    def _transact(self, calls: list[Call[object]], *, until: float) -> None:
-        """Carry out a call, and those behind it while there is time, and commit all of them."""
-        connection = self._connect()
-        patiently(partial(connection.execute, "BEGIN IMMEDIATE"))
-        _carry_out(calls[0], connection)
-        while len(calls) < _CALLS_AT_ONCE and time.monotonic() < until:
-            call = self._next()
-            if call is None:
-                break
-            calls.append(call)
-            _carry_out(call, connection)
-        patiently(partial(connection.execute, "COMMIT"))
-        for call in calls:
-            call.settle()
-
-
-def _carry_out(call: Call[object], connection: sqlite3.Connection) -> None:
-    if not call.is_wanted:  # it may have waited long for a lock
-        return
-    connection.execute("SAVEPOINT call")
-    if not call.carry_out(connection):
-        connection.execute("ROLLBACK TO call")
-    connection.execute("RELEASE call")
-
-
-class Reader(Worker):
-    """The thread that reads, and that looks for news while somebody watches."""
-
-    _read_only = True
-
-    def __init__(self, path: Path, watchers: Watchers) -> None:
-        super().__init__(path)
-        self._watchers = watchers
-        self._look_at = 0.0
-
-    def _pause(self) -> float | None:
-        return max(0.0, self._look_at - time.monotonic()) if self._watchers else None
-
-    def _work_off(self) -> None:
-        call = self._next()
-        if call is not None:
-            try:
-                patiently(partial(self._transact, call, self._connect()))
-            except FAILURES as error:
-                call.fail(self._recover(error))
-            else:
-                call.settle()
-        if self._watchers and self._look_at <= time.monotonic():
-            self._look()
-            self._look_at = time.monotonic() + LOOK_EVERY
-
-    def _transact(self, call: Call[object], connection: sqlite3.Connection) -> None:
-        if not connection.in_transaction:
-            connection.execute("BEGIN")
-        call.carry_out(connection)
-        connection.execute("COMMIT")
-
-    def _look(self) -> None:
-        try:
-            patiently(partial(self._watchers.look, self._connect()))
-        except FAILURES as error:
-            self._watchers.miss(self._recover(error))
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:

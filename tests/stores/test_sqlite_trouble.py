@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -193,9 +194,9 @@ async def test_a_look_that_failed_is_made_up_for(
         return True
 
     await store.watch(notify)
-    caplog.handler.addFilter(note)
+    monkeypatch.setattr(caplog.handler, "filters", [note])
     monkeypatch.setattr("mavi_async.stores._sqlite_errors.BUSY_SECONDS", 0.0)
-    monkeypatch.setattr("mavi_async.stores._sqlite_thread.LOOK_EVERY", 0.01)
+    monkeypatch.setattr("mavi_async.stores._sqlite_workers.LOOK_EVERY", 0.01)
     intruder.execute("BEGIN EXCLUSIVE")
     with anyio.fail_after(30):
         await said.wait()
@@ -233,3 +234,22 @@ async def test_another_file_may_hold_anything(store: SQLiteStore, path: Path) ->
 
     assert [None] == heard
     assert b"x" * 10 == await store.get_callback("new")
+
+
+async def test_the_thread_survives_what_nobody_thought_of(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told to whoever hears of errors in threads, and others are served."""
+    reported: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", reported.append)
+
+    def fail(_: object) -> NoReturn:
+        raise ValueError("nobody thought of it")
+
+    def look(connection: sqlite3.Connection) -> int:
+        return connection.total_changes
+
+    await store._connections.write(look, fail)
+
+    assert FIRST == await put(store, "t")
+    assert ["nobody thought of it"] == [str(each.exc_value) for each in reported]
