@@ -90,10 +90,12 @@ def _judge_key(reply: Reply, key: ApiKey | None) -> Finding:
         return skipped("key accepted", "there is no key to try")
     if not refused:
         return ok("key accepted", "the API takes the key")
-    said = key.redact(reply.envelope.text) if reply.envelope is not None else ""
+    said = [f"HTTP {reply.status}"]
+    if reply.envelope is not None:
+        said += [f"code {code}", key.redact(reply.envelope.text)]
     return failed(
         "key accepted",
-        f"the API refuses the key: HTTP {reply.status}, code {code}, {said or 'no reason given'}",
+        f"the API refuses the key: {', '.join(filter(None, said))}",
         "copy the key again from MAVI's console; look there whether it is disabled, lacks the "
         "permission, or is bound to other IP addresses than this machine's",
     )

@@ -39,7 +39,9 @@ async def check_store(place: Place) -> list[Finding]:
             findings = [await _write_and_read(store), await _count(store, place)]
     except MaviError as error:
         fix = "look at the path, its permissions and the disk; --store or MAVI_STORE names another"
-        return [failed("store", str(error), fix)]
+        findings = [failed("store", str(error), fix)]
+    if not place.exists:
+        return findings
     return [*findings, *await anyio.to_thread.run_sync(_look_at, place.path, before)]
 
 

@@ -110,7 +110,7 @@ class _InStore:
 
     def __init__(self, store: TaskStore, place: Place) -> None:
         self._store = store
-        self.otherwise = (
+        self.otherwise: Explained = (
             f"a receiver answered that it keeps the callback, and it is not in {place.path}",
             (
                 "let the service and these commands use one store: SQLiteStore with this path, or "
@@ -129,7 +129,7 @@ class _Here:
     def __init__(self, store: TaskStore, address: str) -> None:
         self._store = store
         self._task_ids: set[str] = set()
-        self.otherwise = (
+        self.otherwise: Explained = (
             f"a receiver answered that it keeps the callback, and it is not the one at {address}",
             f"point the proxy or tunnel to {address}, and stop what else receives behind it",
         )

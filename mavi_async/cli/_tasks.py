@@ -136,5 +136,8 @@ def _row(job: Job, now: float) -> tuple[str, str, str]:
 
 
 def _by_state(jobs: Sequence[Job]) -> Iterator[tuple[State, list[Job]]]:
-    for state, group in itertools.groupby(jobs, key=lambda job: job.state):
+    def state_of(job: Job) -> State:
+        return job.state
+
+    for state, group in itertools.groupby(jobs, key=state_of):
         yield state, list(group)
