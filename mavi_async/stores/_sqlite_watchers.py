@@ -82,15 +82,17 @@ class Watchers:
 
     def look(self, connection: sqlite3.Connection) -> None:
         """Tell of what others have put since the last look."""
-        before, self._last = self._last, _last_seq(connection)
-        if before is None or self._last < before or self._is_failing:
+        before, last = self._last, _last_seq(connection)
+        if before is None or last < before or self._is_failing:
             # Another file is there, or it is not sure what was missed.
             self._is_failing = False
             self._hint(None)
-        elif self._last > before:
-            self._tell(connection, before)
+        elif last > before:
+            self._tell(connection, before, last)
+        # Only now: a look that somebody else's lock cuts short is done again from the start.
+        self._last = last
         with self._lock:
-            self._announced = {seq for seq in self._announced if seq > self._last}
+            self._announced = {seq for seq in self._announced if seq > last}
 
     def miss(self, error: StoreError) -> None:
         """Note that a look failed."""
@@ -98,10 +100,10 @@ class Watchers:
             log.warning("callbacks that other processes keep are not seen for now: %s", error)
         self._is_failing = True
 
-    def _tell(self, connection: sqlite3.Connection, after: int) -> None:
+    def _tell(self, connection: sqlite3.Connection, after: int, last: int) -> None:
         rows = connection.execute(
             "SELECT seq, task_id FROM result WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
-            (after, self._last, _MANY),
+            (after, last, _MANY),
         ).fetchall()
         if len(rows) == _MANY:
             self._hint(None)
