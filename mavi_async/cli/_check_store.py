@@ -40,7 +40,7 @@ async def check_store(place: Place) -> list[Finding]:
     except MaviError as error:
         fix = "look at the path, its permissions and the disk; --store or MAVI_STORE names another"
         findings = [failed("store", str(error), fix)]
-    if not place.exists:
+    if not place.path.is_file():
         return findings
     return [*findings, *await anyio.to_thread.run_sync(_look_at, place.path, before)]
 

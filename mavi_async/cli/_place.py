@@ -42,7 +42,7 @@ class Place:
     @property
     def exists(self) -> bool:
         """Whether anything was ever kept there."""
-        return self.path.is_file()
+        return self.path.exists()
 
     def command(self, *words: str) -> str:
         """Write a command line that goes on with the same file."""

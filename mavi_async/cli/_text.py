@@ -80,7 +80,7 @@ def age_text(seconds: float) -> str:
     for unit, length in (("days", 86_400), ("h", _HOUR), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds // length:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"
+    return f"{max(0, int(seconds))} s"
 
 
 def size_text(count: int) -> str:

@@ -9,6 +9,11 @@ import pytest
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
+COMMANDS = [
+    "adopt", "callbacks", "demo", "doctor", "emulate", "forget", "replay", "resume", "show",
+    "speakers", "tasks",
+]  # fmt: skip
+
 
 def python(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run some code in a fresh interpreter."""
@@ -21,7 +26,7 @@ def python(code: str, environment: dict[str, str]) -> subprocess.CompletedProces
     )
 
 
-@pytest.mark.parametrize("module", ["cyclopts", "rich", "starlette", "uvicorn"])
+@pytest.mark.parametrize("module", ["cyclopts", "platformdirs", "rich", "starlette", "uvicorn"])
 def test_a_missing_extra_is_one_clear_line(module: str, environment: dict[str, str]) -> None:
     """The line says what to install."""
     code = f"import sys; sys.modules[{module!r}] = None; import mavi_async.cli as c; c.main()"
@@ -55,16 +60,20 @@ def test_version(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), ["demo", "emulate", "speakers"]),
-        (("--help",), ["demo", "emulate", "speakers", "--version"]),
+        ((), ["demo", "emulate", "speakers", "doctor"]),
+        (("--help",), [*COMMANDS, "--version"]),
         (("demo", "--help"), ["--replay", "--rate", "--save-svg"]),
         (("emulate", "--help"), ["--port", "--webhook-url", "bucket2", "0429"]),
         (("speakers", "--help"), ["--listen", "--token", "MAVI_API_KEY", "--json", "exit code"]),
+        (("resume", "--help"), ["--listen", "--store", "MAVI_STORE", "Nothing is submitted"]),
+        (("doctor", "--help"), ["--webhook-url", "MAVI_WEBHOOK_URL", "exit code", "--listen"]),
+        (("callbacks", "--help"), ["--save", "--all", "without the bodies"]),
+        (("forget", "--help"), ["--yes", "paid for"]),
     ],
 )
-def test_help(run: Run, arguments: tuple[str, ...], words: list[str]) -> None:
+def test_help(call: Run, arguments: tuple[str, ...], words: list[str]) -> None:
     """Each command says what it takes."""
-    ended = run(*arguments)
+    ended = call(*arguments)
 
     assert 0 == ended.returncode
     assert [] == [word for word in words if word not in " ".join(ended.stdout.split())]
@@ -85,11 +94,21 @@ def test_help(run: Run, arguments: tuple[str, ...], words: list[str]) -> None:
         (("speakers", "--listen", "127.0.0.1:0"), "asset"),
         (("speakers", "re_1"), "listen"),
         (("speakers", "re_1", "--listen", "127.0.0.1:0", "--key", "x"), "--key"),
+        (("resume", "re_1"), "re_1"),
+        (("adopt", "i1"), "task"),
+        (("forget", "--yes"), "ids"),
+        (("show",), "task"),
+        (("replay",), "file"),
+        (("callbacks", "--save"), "save"),
+        (("tasks", "--store"), "store"),
+        (("tasks", "--store", "."), "give the path of a file"),
+        (("tasks", "--store", ""), "give the path of a file"),
+        (("doctor", "--no-json"), "--no-json"),
     ],
 )
-def test_wrong_usage(run: Run, arguments: tuple[str, ...], word: str) -> None:
+def test_wrong_usage(call: Run, arguments: tuple[str, ...], word: str) -> None:
     """One message on standard error, and exit code 2."""
-    ended = run(*arguments)
+    ended = call(*arguments)
 
     assert 2 == ended.returncode
     assert ended.stderr.startswith("mavi-async: ")

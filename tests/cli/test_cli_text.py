@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from mavi_async.cli._text import clock_text, make_console, safe_text
+from mavi_async.cli._text import age_text, clock_text, make_console, safe_text, size_text
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,31 @@ def test_text_that_shrinks_says_that_it_was_cut() -> None:
 def test_times(seconds: float, text: str) -> None:
     """Minutes and seconds, hours where there are any, and never a line of digits."""
     assert text == clock_text(seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "0 s"),
+        (119.9, "119 s"),
+        (120, "2 min"),
+        (7199, "119 min"),
+        (7200, "2 h"),
+        (172_800, "2 days"),
+    ],
+)
+def test_ages(seconds: float, text: str) -> None:
+    """The largest unit of which there are two; a clock that was set back makes nothing negative."""
+    assert text == age_text(seconds)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(999, "999 B"), (1500, "1.5 kB"), (16_000_000, "16.0 MB"), (10**9, "1.0 GB")],
+)
+def test_sizes(count: int, text: str) -> None:
+    """Bytes are told in units of a thousand."""
+    assert text == size_text(count)
 
 
 def test_what_is_no_terminal_gets_no_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
