@@ -226,6 +226,7 @@ def receiving() -> Receiving:
         server = uvicorn.Server(config)
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
         listener = config.bind_socket()
+        listener.listen()  # whoever learns the address may connect at once
         serving = asyncio.create_task(server.serve([listener]))
         try:
             yield "http://{}:{}/mavi/callback/{}".format(*listener.getsockname(), TOKEN)
