@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import sqlite3
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from itertools import count
@@ -54,20 +56,27 @@ async def reserve(store: SQLiteStore, many: str) -> None:
 
 
 def fork(store: SQLiteStore, many: str) -> None:
-    """Fork while another thread writes, and have parent and children go on."""
+    """Fork while another thread is in the middle of a write, and have both sides go on."""
     warnings.simplefilter("ignore", DeprecationWarning)  # threads and forks: meant here
     asyncio.run(put(store, "before"))
-    is_over = threading.Event()
+    has_begun, is_over = threading.Event(), threading.Event()
+
+    def write_slowly(connection: sqlite3.Connection) -> None:
+        connection.execute("UPDATE summary SET last_callback_at = 1")
+        has_begun.set()
+        time.sleep(0.05)
 
     async def write_on() -> None:
-        for number in count():
-            await put(store, f"thread-{number}")
-            if is_over.is_set():
-                break
+        while not is_over.is_set():
+            await store._connections.write(write_slowly)
 
     thread = threading.Thread(target=lambda: asyncio.run(write_on()))
     thread.start()
-    children = [_fork_child(store, number) for number in range(int(many))]
+    children: list[int] = []
+    for number in range(int(many)):
+        has_begun.clear()
+        has_begun.wait()
+        children.append(_fork_child(store, number))
     codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     is_over.set()
     thread.join()
