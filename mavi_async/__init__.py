@@ -12,6 +12,7 @@ from mavi_async._errors import (
     MalformedResult,
     MaviError,
     OutOfCredits,
+    PacingTimeout,
     RateLimited,
     RequestRejected,
     ServiceUnavailable,
@@ -24,7 +25,7 @@ from mavi_async._errors import (
     WebhookNotConfigured,
 )
 from mavi_async._receiver import CallbackLimits
-from mavi_async._records import Delivery, Unmatched
+from mavi_async._records import Delivery, Pacing, Unmatched
 from mavi_async._segments import SpeakerSegment, Usage
 from mavi_async._task import SpeakerTask
 from mavi_async.stores import MemoryStore, SQLiteStore, TaskStore
@@ -44,6 +45,8 @@ __all__ = [
     "MaviError",
     "MemoryStore",
     "OutOfCredits",
+    "Pacing",
+    "PacingTimeout",
     "RateLimited",
     "RequestRejected",
     "SQLiteStore",

@@ -20,7 +20,7 @@ from mavi_async._endpoints import GENERATE, SUBMIT, Endpoints
 from mavi_async._errors import ClientClosed, ConfigurationError, TaskStateError
 from mavi_async._loop import Home
 from mavi_async._polling import Poller
-from mavi_async._records import Submission
+from mavi_async._records import Pacing, Submission
 from mavi_async._retry import RetryPolicy
 from mavi_async._secret import find_api_key
 from mavi_async._silence import SilenceAlarm
@@ -143,6 +143,11 @@ class MaviClient:
         """What the account is called in the store: a digest of the key, unless it was named."""
         return self._account
 
+    @property
+    def pacing(self) -> Pacing:
+        """How many submits wait for their turn, and how long the next one would."""
+        return self._endpoints.queue(SUBMIT)
+
     async def __aenter__(self) -> Self:
         self._home.enter()
         if self._state == "open":
@@ -163,7 +168,11 @@ class MaviClient:
         await self.aclose()
 
     async def submit_speaker(
-        self, asset_id: str, *, idempotency_key: str | None = None
+        self,
+        asset_id: str,
+        *,
+        idempotency_key: str | None = None,
+        max_wait: float | None = None,
     ) -> SpeakerTask:
         """Submit a recording and return the task that resolves with its callback.
 
@@ -179,11 +188,13 @@ class MaviClient:
         Args:
             asset_id: An uploaded recording.
             idempotency_key: Your name for this submission, unique in the account.
+            max_wait: Seconds that it may wait for its turn; ``None`` for any time.
 
         Raises:
             RequestRejected: If MAVI refuses it; see its subclasses.
             ServiceUnavailable: If MAVI could not be reached; nothing was sent.
             SubmitOutcomeUnknown: If a job may exist; it is not submitted again.
+            PacingTimeout: If its turn would not come in `max_wait` seconds; nothing was sent.
             StoreError: If the store is down; nothing was sent.
             ClientClosed: If the client was closed.
             TaskStateError: Outside ``async with``, or in another event loop.
@@ -193,7 +204,11 @@ class MaviClient:
         Source: MAVI API, ``POST /transcriptions/async-generate-speaker``.
         """
         self._check_open()
-        submitter = self._endpoints.submitter(SUBMIT, self._jobs.record, self._submit_timeout)
+        if max_wait is not None:
+            max_wait = checked_seconds(max_wait, "max_wait")
+        submitter = self._endpoints.submitter(
+            SUBMIT, self._jobs.record, self._submit_timeout, max_wait
+        )
         key = None if idempotency_key is None else checked_idempotency_key(idempotency_key)
         return await self._jobs.submit(submitter, checked_asset_id(asset_id), key)
 

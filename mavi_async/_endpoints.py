@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 from mavi_async._background import Background
 from mavi_async._configuration import BaseUrl
 from mavi_async._gate import Gate
-from mavi_async._records import Intent
+from mavi_async._records import Intent, Pacing
 from mavi_async._retry import RetryPolicy
 from mavi_async._secret import ApiKey
 from mavi_async._submit import Submitter
@@ -81,6 +81,7 @@ class Endpoints:
         path: str,
         read: Callable[[Envelope, bytes, Intent], Awaitable[T]],
         deadline: float,
+        max_wait: float | None = None,
     ) -> Submitter[T]:
         """Make what submits to an endpoint; see `Submitter` for the arguments."""
         return Submitter(
@@ -92,8 +93,14 @@ class Endpoints:
             account=self._account,
             retry=self._retry,
             deadline=deadline,
+            max_wait=max_wait,
             read=read,
         )
+
+    def queue(self, path: str) -> Pacing:
+        """Tell how long the queue of an endpoint is."""
+        gate = self._gates.get(path)
+        return Pacing(0, 0.0) if gate is None else gate.state
 
     def close_queues(self) -> None:
         """Send everybody away whose turn has not come."""

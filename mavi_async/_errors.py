@@ -17,6 +17,7 @@
     │   ├── MalformedResult       MAVI did it, the result cannot be read
     │   ├── TaskTimeout           it is still running: wait again
     │   └── DispatcherClosed      this process stopped waiting
+    ├── PacingTimeout             the queue for a turn is longer than max_wait: nothing was sent
     ├── StoreError                the store is down or full
     ├── ClientClosed              the client was closed before
     └── TaskStateError            a bug in the calling code
@@ -35,6 +36,7 @@ __all__ = [
     "MalformedResult",
     "MaviError",
     "OutOfCredits",
+    "PacingTimeout",
     "RateLimited",
     "RequestRejected",
     "ServiceUnavailable",
@@ -207,6 +209,21 @@ class DispatcherClosed(TaskError):
     A later callback is still stored: attach to the job with ``speaker_task(task_id)`` of
     another client that has the same store or dispatcher.
     """
+
+
+@attrs.define(slots=False, eq=False)
+class PacingTimeout(MaviError, TimeoutError):
+    """Raised when a submit's turn would come, or came, later than ``max_wait``; nothing was sent.
+
+    Attributes:
+        asset_id: What was to be submitted.
+        queued: How many submits were waiting.
+        estimated_wait: About how many seconds a turn took then.
+    """
+
+    asset_id: str
+    queued: int
+    estimated_wait: float
 
 
 @attrs.define(slots=False, eq=False)

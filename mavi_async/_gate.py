@@ -15,10 +15,11 @@ import anyio.lowlevel
 from mavi_async._errors import ClientClosed, StoreError
 from mavi_async._loop import Waiter, new_waiter
 from mavi_async._pacing import RoundTrips
+from mavi_async._records import Pacing
 from mavi_async.stores import Pacer, Slot
 from mavi_async.stores._deadline import in_time
 
-__all__ = ["Gate", "Turn"]
+__all__ = ["Gate", "QueueTooLong", "Turn"]
 
 log = logging.getLogger("mavi_async")
 
@@ -34,6 +35,10 @@ _LONGEST_JITTER = 0.020
 # The same for what this process needs to get a request out once its slot has begun.
 _LAG = 0.04
 _SHORT_LAG = 0.002
+
+
+class QueueTooLong(Exception):
+    """Raised to whoever does not want to wait as long as it takes."""
 
 
 class Turn:
@@ -142,26 +147,45 @@ class Gate:
         self._has_head = False
         self._queue: OrderedDict[Waiter, None] = OrderedDict()
         self._previous: Turn | None = None
+        self._last_begins_at = float("-inf")
+        self._spacing = 0.0
+        self._is_busy = False
+        self._head_waits = False
         self._resting: set[Waiter] = set()
         self._closed = False
 
-    async def enter(self, *, at_head: bool = False) -> Turn:
+    @property
+    def state(self) -> Pacing:
+        """How long the queue is."""
+        queued = len(self._queue) + self._head_waits
+        next_at = self._last_begins_at + self._spacing - time.monotonic()
+        return Pacing(queued, max(0.0, next_at) + queued * self._spacing)
+
+    async def enter(self, *, at_head: bool = False, within: float | None = None) -> Turn:
         """Wait for a turn; the caller ends it with `Turn.answered` or `Turn.unanswered`.
 
         Args:
             at_head: Whether to go before everybody who waits.
+            within: Seconds in which the turn must begin; ``None`` if it may take any time.
 
         Raises:
+            QueueTooLong: If the turn would not begin in time, as soon as that is known.
             ClientClosed: If the client is closed meanwhile.
             StoreError: If the shared schedule cannot be reached.
         """
-        await self._become_head(at_head=at_head)
+        if within is not None and not at_head and self.state.estimated_wait > within:
+            raise QueueTooLong
+        until = None if within is None else time.monotonic() + within
+        await self._become_head(within, at_head=at_head)
+        self._head_waits = True
         try:
-            turn = await self._departure()
+            turn = await self._departure(until)
         except BaseException:
             self._free += 1
             self.hand_over()
             raise
+        finally:
+            self._head_waits = False
         self._previous = turn
         return turn
 
@@ -204,15 +228,14 @@ class Gate:
         except StoreError as error:
             log.warning("the pacing could not be updated: %s", error)
 
-    async def _become_head(self, *, at_head: bool) -> None:
+    async def _become_head(self, within: float | None, *, at_head: bool) -> None:
         waiter = new_waiter()
         self._queue[waiter] = None
         if at_head:
             self._queue.move_to_end(waiter, last=False)
         self._advance()
         try:
-            await waiter.park(None)
-            await self.rest(0)
+            await self._be_called(waiter, within)
         except BaseException:
             if waiter in self._queue:
                 del self._queue[waiter]
@@ -221,6 +244,11 @@ class Gate:
                 self.hand_over()
             raise
 
+    async def _be_called(self, waiter: Waiter, within: float | None) -> None:
+        if not await waiter.park(within):
+            raise QueueTooLong
+        await self.rest(0)
+
     def _advance(self) -> None:
         if self._queue and not self._has_head and self._free > 0:
             self._has_head = True
@@ -228,20 +256,34 @@ class Gate:
             waiter, _ = self._queue.popitem(last=False)
             waiter.wake()
 
-    async def _departure(self) -> Turn:
+    async def _departure(self, until: float | None) -> Turn:
         slot, begins_at = await self._reserve()
         try:
             if await self._is_overtaken(slot):
                 slot, begins_at = await self._reserve(instead_of=slot)
-            await self.rest(begins_at - _HEAD_START - time.monotonic())
+            await self._rest_until(begins_at, until)
             if time.monotonic() - begins_at > slot.tolerance:
                 slot, begins_at = await self._reserve(instead_of=slot)
-                await self.rest(begins_at - _HEAD_START - time.monotonic())
+                await self._rest_until(begins_at, until)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self.report(self.pacer.give_back(slot))
             raise
+        self._note_spacing(slot, begins_at)
         return Turn(self, slot, begins_at)
+
+    async def _rest_until(self, begins_at: float, until: float | None) -> None:
+        if until is not None and begins_at > until:
+            raise QueueTooLong
+        await self.rest(begins_at - _HEAD_START - time.monotonic())
+
+    def _note_spacing(self, slot: Slot, begins_at: float) -> None:
+        """Keep about how long a turn takes, also where other processes have turns in between."""
+        least = slot.interval + slot.tolerance
+        lately = begins_at - self._last_begins_at
+        self._spacing = max(least, (self._spacing + lately) / 2) if self._is_busy else least
+        self._is_busy = bool(self._queue)
+        self._last_begins_at = begins_at
 
     async def _is_overtaken(self, slot: Slot) -> bool:
         """Whether the answer to the request before, where answers are near, changes the slot."""

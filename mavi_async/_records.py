@@ -11,6 +11,7 @@ __all__ = [
     "Intent",
     "IntentState",
     "KeptAside",
+    "Pacing",
     "Put",
     "Submission",
     "Unmatched",
@@ -101,6 +102,20 @@ class KeptAside:
     task_id: str
     body: bytes
     received_at: float
+
+
+@attrs.frozen
+class Pacing:
+    """The queue of a client for its turns to submit.
+
+    Attributes:
+        queued: How many submits wait for their turn.
+        estimated_wait: About how many seconds one that joins now would wait, judged by how the
+            queue has moved lately.
+    """
+
+    queued: int
+    estimated_wait: float
 
 
 @attrs.frozen

@@ -17,8 +17,8 @@ import attrs
 
 from mavi_async._answers import Attempt, Failure, Outcome, Reply, classify, error_for
 from mavi_async._background import Background, JobCancelled
-from mavi_async._errors import SubmitOutcomeUnknown
-from mavi_async._gate import Gate, Turn
+from mavi_async._errors import PacingTimeout, SubmitOutcomeUnknown
+from mavi_async._gate import Gate, QueueTooLong, Turn
 from mavi_async._records import Intent, IntentState
 from mavi_async._retry import RetryPolicy, next_try
 from mavi_async._structure import Malformed
@@ -53,6 +53,7 @@ class Submitter(Generic[T]):
         account: Whose requests they are.
         retry: Which failures may be sent again.
         deadline: Seconds for one request, from connecting to the last byte of its answer.
+        max_wait: Seconds that it may wait for its turns in all; ``None`` for any time.
         read: Turns an accepting envelope, and the body that it is from, into what the caller
             gets, and records it; raises `Malformed` where it cannot be read.
     """
@@ -65,6 +66,7 @@ class Submitter(Generic[T]):
     account: str
     retry: RetryPolicy
     deadline: float
+    max_wait: float | None
     read: Callable[[Envelope, bytes, Intent], Awaitable[T]]
 
     async def submit(self, asset_id: str, idempotency_key: str | None = None) -> T:
@@ -74,15 +76,17 @@ class Submitter(Generic[T]):
             KeyTaken: If another submission has the idempotency key, from the start or since the
                 last try.
             ApiError: As the outcome demands.
+            PacingTimeout: If its turn does not come in time; nothing was sent.
             StoreError: If the intent cannot be kept; nothing was sent then.
             ConfigurationError: If the HTTP client that was given is closed.
         """
         self.transport.check_usable()
         intent = self._new_intent(asset_id, idempotency_key)
+        queue = _Patience(self.gate, asset_id, self.max_wait)
         tries = 0
         at_head = False
         while True:
-            turn = await self.gate.enter(at_head=at_head)
+            turn = await queue.enter(at_head=at_head)
             # No await may stand between the turn and the job that ends it.
             job = self.background.start(partial(self._attempt, intent, turn), turn.end)
             try:
@@ -100,7 +104,7 @@ class Submitter(Generic[T]):
             if again is None:
                 raise self._error(attempt, intent)
             log.info("submitting %s again in %.1f s: %s", asset_id, again.delay, _why(attempt))
-            await self.gate.rest(again.delay)
+            await queue.rest(again.delay)
             at_head = again.at_head
 
     async def _attempt(self, intent: Intent, turn: Turn) -> tuple[Attempt, T | None]:
@@ -187,6 +191,43 @@ class Submitter(Generic[T]):
             asset_id=intent.asset_id,
             intent_id=intent.intent_id,
             now=time.time(),
+        )
+
+
+class _Patience:
+    """What is left of the time that a submission may wait."""
+
+    def __init__(self, gate: Gate, asset_id: str, max_wait: float | None) -> None:
+        self._gate = gate
+        self._asset_id = asset_id
+        self._ends_at = None if max_wait is None else time.monotonic() + max_wait
+
+    @property
+    def _left(self) -> float | None:
+        return None if self._ends_at is None else max(0.0, self._ends_at - time.monotonic())
+
+    async def enter(self, *, at_head: bool) -> Turn:
+        """Wait for a turn."""
+        try:
+            return await self._gate.enter(at_head=at_head, within=self._left)
+        except QueueTooLong:
+            raise self._error() from None
+
+    async def rest(self, seconds: float) -> None:
+        """Stay out of the queue, if there is time for that."""
+        left = self._left
+        if left is not None and seconds > left:
+            raise self._error()
+        await self._gate.rest(seconds)
+
+    def _error(self) -> PacingTimeout:
+        state = self._gate.state
+        return PacingTimeout(
+            "the turn to submit comes later than max_wait allows; nothing was sent: "
+            "submit again later, or allow more",
+            self._asset_id,
+            state.queued,
+            round(state.estimated_wait, 1),
         )
 
 

@@ -18,6 +18,7 @@ from mavi_async._errors import (
     MalformedResult,
     MaviError,
     OutOfCredits,
+    PacingTimeout,
     RateLimited,
     RequestRejected,
     ServiceUnavailable,
@@ -44,6 +45,8 @@ SAMPLES: dict[str, Any] = {
     "task_id": "task_1",
     "path": "$.data",
     "raw": b"<secret body>",
+    "queued": 3,
+    "estimated_wait": 4.5,
 }
 PARENTS = {
     ApiError: (MaviError,),
@@ -54,6 +57,7 @@ PARENTS = {
     MalformedResult: (TaskError,),
     MaviError: (Exception,),
     OutOfCredits: (RequestRejected,),
+    PacingTimeout: (MaviError, TimeoutError),
     RateLimited: (RequestRejected,),
     RequestRejected: (ApiError,),
     ServiceUnavailable: (ApiError,),
