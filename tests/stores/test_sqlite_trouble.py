@@ -213,6 +213,48 @@ async def test_a_look_that_failed_is_made_up_for(
     assert [None, "after"] == heard
 
 
+async def test_many_at_once_are_one_hint(store: SQLiteStore, other: SQLiteStore) -> None:
+    """Looking for everything is less work then."""
+    heard: list[str | None] = []
+    told = asyncio.Event()
+
+    def notify(task_id: str | None) -> None:
+        heard.append(task_id)
+        if task_id in (None, "t0"):
+            told.set()
+
+    def put_many(connection: sqlite3.Connection) -> None:
+        connection.executemany(
+            "INSERT INTO result (task_id, received_at, seen, unmatched, sha256, size, body)"
+            " VALUES (?, 0, 1, 0, x'', 0, x'')",
+            [(f"t{number}",) for number in range(1_000)],
+        )
+
+    await store.watch(notify)
+    await other._connections.write(put_many)
+    with anyio.fail_after(30):
+        await told.wait()
+
+    assert [None] == heard
+
+
+async def test_who_cannot_watch_hears_nothing(
+    store: SQLiteStore, intruder: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A promise of hints that cannot be kept is not made."""
+    monkeypatch.setattr("mavi_async.stores._sqlite_errors.BUSY_SECONDS", 0.05)
+    await put(store, "before")
+    heard: list[str | None] = []
+    intruder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreError):
+        await store.watch(heard.append)
+    intruder.execute("ROLLBACK")
+    await put(store, "after")
+
+    assert [] == heard
+    assert not store._connections.watchers
+
+
 async def test_another_file_may_hold_anything(store: SQLiteStore, path: Path) -> None:
     """Whoever watches is told to look for everything when a file takes the place of another."""
     for number in range(3):
