@@ -117,6 +117,7 @@ async def some_turns() -> None:
         await asyncio.sleep(0)
 
 
+@pytest.mark.fault("a submit is cancelled")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.asyncio
 async def test_cancelled_in_the_queue(
@@ -139,6 +140,7 @@ async def test_cancelled_in_the_queue(
         assert await agreement(emulator, store, client) == ["re_later"]
 
 
+@pytest.mark.fault("a submit is cancelled")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.asyncio
 async def test_cancelled_with_a_slot(
@@ -160,6 +162,7 @@ async def test_cancelled_with_a_slot(
         assert await agreement(emulator, store, client) == ["re_later"]
 
 
+@pytest.mark.fault("a submit is cancelled")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("phase", ["connecting", "sending", "reading"])
 @pytest.mark.asyncio
@@ -188,6 +191,7 @@ async def test_cancelled_under_way(
     )
 
 
+@pytest.mark.fault("a submit is cancelled")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.asyncio
 async def test_cancelled_while_it_rests(way: Way, emulator: Emulator, until: "Until") -> None:
@@ -239,12 +243,14 @@ async def cancel_at_random(emulator: Emulator, rounds: int, seed: int) -> None:
     assert sum(finished) + 1 <= len(assets) <= rounds + 1
 
 
+@pytest.mark.fault("a submit is cancelled")
 @pytest.mark.asyncio
 async def test_cancelled_at_random(emulator: Emulator) -> None:
     """Whenever submits are cancelled, every job that was made is known and none is made twice."""
     await cancel_at_random(emulator, rounds=200, seed=1)
 
 
+@pytest.mark.fault("a submit is cancelled")
 @pytest.mark.torture
 @pytest.mark.asyncio
 async def test_cancelled_at_random_for_long(emulator: Emulator) -> None:

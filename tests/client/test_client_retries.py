@@ -290,6 +290,7 @@ RETRY_AFTER: list[tuple[str | timedelta | None, float, float]] = [
 ]
 
 
+@pytest.mark.fault("a rejection for the rate")
 @pytest.mark.parametrize(("after", "low", "high"), RETRY_AFTER, ids=str)
 @pytest.mark.asyncio
 async def test_retry_after_in_every_form(

@@ -85,6 +85,7 @@ async def test_a_client_that_was_never_entered_can_be_closed() -> None:
         await client.__aenter__()
 
 
+@pytest.mark.fault("another event loop")
 def test_a_client_belongs_to_one_loop(api: respx.MockRouter, body_of: "MakeBody") -> None:
     """In a second event loop, submitting, awaiting, feeding and entering say that it is one."""
     client = MaviClient(KEY, requests_per_second=FAST)

@@ -140,6 +140,7 @@ class Crowd:
         self.http_client = library.AsyncClient(transport=Transport(limits=limits))
 
 
+@pytest.mark.fault("thousands of submits at once")
 @pytest.mark.parametrize(
     ("many", "connections", "library"),
     [(2000, 100, httpx2), (500, 2, httpx)],

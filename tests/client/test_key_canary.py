@@ -82,6 +82,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], str]]:
         )
 
 
+@pytest.mark.fault("an error report")
 @pytest.mark.parametrize("outcome", OUTCOMES)
 @pytest.mark.parametrize("method", ["submit_speaker", "generate_speaker"])
 @pytest.mark.asyncio
@@ -162,6 +163,7 @@ async def test_no_object_shows_the_key() -> None:
     assert TEXT not in "\n".join(shown)
 
 
+@pytest.mark.fault("an error report")
 @pytest.mark.parametrize(
     "fault",
     [

@@ -110,6 +110,7 @@ def route() -> Iterator[respx.Route]:
         yield router.post(path__regex="async-generate-speaker$").respond(json=accepted)
 
 
+@pytest.mark.fault("the store is down or hangs")
 @pytest.mark.parametrize("method", ["begin_intent", "reserve"])
 @pytest.mark.asyncio
 async def test_nothing_is_sent_without_an_intent(method: str, route: respx.Route) -> None:

@@ -45,6 +45,7 @@ async def test_the_registry_is_empty_at_rest(
     assert len(client._inbox._registry) == 1
 
 
+@pytest.mark.fault("a long life")
 @pytest.mark.parametrize("way", ["forget", "expire"])
 @pytest.mark.asyncio
 async def test_ten_thousand_tasks_leave_nothing(

@@ -101,6 +101,7 @@ async def test_every_way_of_waiting_resolves(
     assert (results[0].task_id, len(results[0])) == ("t1", 2)
 
 
+@pytest.mark.fault("one of several waiters gives up")
 @pytest.mark.asyncio
 async def test_waiters_do_not_disturb_each_other(
     body_of: "MakeBody", client_of: "MakeClient", until: "Until"
@@ -274,6 +275,7 @@ async def test_unusable_timeouts_are_refused(
         await task.wait(timeout)
 
 
+@pytest.mark.fault("the result comes after the timeout")
 @pytest.mark.asyncio
 async def test_waiting_again_returns_what_came_too_late(
     body_of: "MakeBody", client_of: "MakeClient"

@@ -111,6 +111,7 @@ class Books:
     bodies: dict[str, bytes | None]
 
 
+@pytest.mark.fault("death during a submit")
 @pytest.mark.parametrize("seed", range(5))
 def test_killed_at_random_moments(
     seed: int,

@@ -33,6 +33,7 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.fault("a rejection for the rate")
 @pytest.mark.parametrize("shape", REJECTIONS)
 @pytest.mark.asyncio
 async def test_one_forced_rejection_loses_nothing(
@@ -58,6 +59,7 @@ async def test_one_forced_rejection_loses_nothing(
     assert state["faults_planned"] == 0
 
 
+@pytest.mark.fault("a callback of another kind of job")
 @pytest.mark.asyncio
 async def test_other_kinds_of_callbacks_are_let_through(
     start_mavi: "StartMavi", receiving: "Receiving"
@@ -90,6 +92,7 @@ async def test_other_kinds_of_callbacks_are_let_through(
     assert {result.task_id for result in results[5:15]} == {each.task_id for each in aside}
 
 
+@pytest.mark.fault("a callback of another kind of job")
 @pytest.mark.asyncio
 async def test_every_foreign_callback_is_offered(
     start_mavi: "StartMavi", starlette_receiving: "Receiving"

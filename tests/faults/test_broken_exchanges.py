@@ -120,6 +120,8 @@ async def told_by(
         return (outcome, server.connections, server.jobs, state), report
 
 
+@pytest.mark.fault("an error report")
+@pytest.mark.fault("the connection breaks off")
 @pytest.mark.parametrize("stop", get_args(Stop))
 @pytest.mark.asyncio
 async def test_an_exchange_that_breaks_off_is_not_repeated(
@@ -148,6 +150,7 @@ async def test_an_exchange_that_breaks_off_is_not_repeated(
     assert key not in "".join(report for _, report in found)
 
 
+@pytest.mark.fault("the connection breaks off")
 @pytest.mark.asyncio
 async def test_a_server_that_never_accepts(client_at: "ClientAt") -> None:
     """The system accepts in its place: the request has left, and is not sent again."""
@@ -167,6 +170,7 @@ async def test_a_server_that_never_accepts(client_at: "ClientAt") -> None:
             listener.accept()
 
 
+@pytest.mark.fault("nobody listens")
 @pytest.mark.asyncio
 async def test_a_server_that_ends_before_it_accepts(
     client_at: "ClientAt", delays: list[float]

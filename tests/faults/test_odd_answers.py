@@ -83,6 +83,7 @@ UNKNOWN: dict[str, "Behaviour"] = {
 }
 
 
+@pytest.mark.fault("the answer cannot be read")
 @pytest.mark.parametrize("point", UNKNOWN)
 @pytest.mark.asyncio
 async def test_an_answer_that_cannot_be_read_is_final(

@@ -37,6 +37,7 @@ def refusing(status: int, *headers: str) -> "Behaviour":
     return behave
 
 
+@pytest.mark.fault("nobody listens")
 @pytest.mark.asyncio
 async def test_a_refused_connection_costs_nothing(
     client_at: "ClientAt", delays: list[float]
@@ -59,6 +60,7 @@ async def test_a_refused_connection_costs_nothing(
     assert [intent.asset_id for intent in left] == ["re_1"]
 
 
+@pytest.mark.fault("nobody listens")
 @pytest.mark.asyncio
 async def test_a_server_without_tls_was_sent_nothing(
     client_at: "ClientAt", serve_faults: "ServeFaults", delays: list[float], key: str
@@ -83,6 +85,7 @@ async def test_a_server_without_tls_was_sent_nothing(
         assert key.encode() not in seen
 
 
+@pytest.mark.fault("a redirect")
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 @pytest.mark.asyncio
 async def test_a_redirect_loop_makes_one_request(
@@ -101,6 +104,7 @@ async def test_a_redirect_loop_makes_one_request(
         assert (server.connections, server.requests, server.jobs) == (1, 1, 0)
 
 
+@pytest.mark.fault("a redirect")
 @pytest.mark.asyncio
 async def test_a_redirect_elsewhere_takes_nothing_along(
     client_at: "ClientAt", serve_faults: "ServeFaults"
@@ -117,6 +121,7 @@ async def test_a_redirect_elsewhere_takes_nothing_along(
         assert (server.requests, elsewhere.connections) == (1, 0)
 
 
+@pytest.mark.fault("a rejection for the rate")
 @pytest.mark.asyncio
 async def test_over_the_limit_is_sent_again_until_it_passes(
     client_at: "ClientAt", serve_faults: "ServeFaults", delays: list[float]
@@ -139,6 +144,7 @@ async def test_over_the_limit_is_sent_again_until_it_passes(
         assert delays == [1, 0, 60, 60, 0]
 
 
+@pytest.mark.fault("a rejection for the rate")
 @pytest.mark.asyncio
 async def test_an_endless_limit_is_raised(
     client_at: "ClientAt", serve_faults: "ServeFaults", delays: list[float]

@@ -37,6 +37,7 @@ def deliveries(answers: "list[RawAnswer]") -> Counter[str]:
     return Counter(json.loads(answer.body)["delivery"] for answer in answers)
 
 
+@pytest.mark.fault("the callback comes twice")
 @pytest.mark.asyncio
 async def test_same_callback_a_hundred_times(serve: "Serve", callback: Callback) -> None:
     """Of the same callback sent a hundred times in parallel one resolves, the rest repeat it."""
@@ -55,6 +56,7 @@ async def test_same_callback_a_hundred_times(serve: "Serve", callback: Callback)
     assert {callback("job")} == {result.raw for result in results}
 
 
+@pytest.mark.fault("the callback comes twice")
 @pytest.mark.asyncio
 async def test_early_callback_a_hundred_times(serve: "Serve", callback: Callback) -> None:
     """The same holds for a callback that nobody waits for yet."""
@@ -65,6 +67,7 @@ async def test_early_callback_a_hundred_times(serve: "Serve", callback: Callback
     assert callback("job") == (await service.task("job").wait(0)).raw
 
 
+@pytest.mark.fault("a callback contradicts an earlier one")
 @pytest.mark.asyncio
 async def test_conflicting_body_is_kept_aside(serve: "Serve", callback: Callback) -> None:
     """A second, different body is answered with 200, kept aside, and changes nothing."""
@@ -83,6 +86,7 @@ async def test_conflicting_body_is_kept_aside(serve: "Serve", callback: Callback
     assert first == (await waiting).raw == (await service.task("job").wait(0)).raw
 
 
+@pytest.mark.fault("a callback contradicts an earlier one")
 @pytest.mark.asyncio
 async def test_conflicting_bodies_in_parallel(serve: "Serve", callback: Callback) -> None:
     """Whatever the order in which different bodies come, all waiters get the one that counts."""
@@ -110,6 +114,7 @@ async def test_readable_body_replaces_an_unreadable_one(serve: "Serve", callback
     assert bad % b"seen" == await service.dispatcher.store.get_callback("seen")
 
 
+@pytest.mark.fault("the callbacks come in any order")
 @pytest.mark.asyncio
 async def test_thousand_callbacks_shuffled(serve: "Serve", callback: Callback) -> None:
     """A thousand waiters each get their own result, in whatever order the callbacks come."""
@@ -127,6 +132,7 @@ async def test_thousand_callbacks_shuffled(serve: "Serve", callback: Callback) -
     ]
 
 
+@pytest.mark.fault("the callback comes before the answer")
 @pytest.mark.asyncio
 async def test_early_callback_resolves_at_once(serve: "Serve", callback: Callback) -> None:
     """A callback that came before its task was known is there when somebody looks."""
@@ -140,6 +146,7 @@ async def test_early_callback_resolves_at_once(serve: "Serve", callback: Callbac
     assert task.done()
 
 
+@pytest.mark.fault("a callback of another kind of job")
 @pytest.mark.asyncio
 async def test_other_kinds_of_jobs_are_taken(serve: "Serve", callback: Callback) -> None:
     """Callbacks of the account's other jobs between ours are answered with 200 and kept."""
@@ -162,6 +169,7 @@ async def test_other_kinds_of_jobs_are_taken(serve: "Serve", callback: Callback)
     assert [task.task_id for task in tasks] == [result.task_id for result in await waiting]
 
 
+@pytest.mark.fault("one of several waiters gives up")
 @pytest.mark.asyncio
 async def test_cancelled_waiter_disturbs_nobody(serve: "Serve", callback: Callback) -> None:
     """Of three waiters one is cancelled and one times out; the third gets the result."""
@@ -199,6 +207,7 @@ class Receiving:
         return int(sent[0]["status"])
 
 
+@pytest.mark.fault("a flood of unknown callbacks")
 @pytest.mark.asyncio
 @pytest.mark.parametrize("count", [20_000, pytest.param(100_000, marks=pytest.mark.torture)])
 async def test_flood_of_unknown_jobs(callback: Callback, token: str, count: int) -> None:

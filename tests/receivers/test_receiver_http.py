@@ -115,6 +115,7 @@ async def test_any_content_type_is_taken(serve: "Serve", callback: Callback) -> 
     assert [200] * len(headers) == [answer.status for answer in answers]
 
 
+@pytest.mark.fault("a large callback")
 @pytest.mark.asyncio
 @pytest.mark.parametrize("size", [1_500_000, 16 * MEGABYTE])
 async def test_large_callback_is_taken(serve: "Serve", callback: Callback, size: int) -> None:
@@ -139,6 +140,7 @@ async def test_large_callback_is_taken(serve: "Serve", callback: Callback, size:
         assert size == len((await service.task(task_id).wait(0)).raw)
 
 
+@pytest.mark.fault("a body that is too large")
 @pytest.mark.asyncio
 async def test_body_over_the_limit_is_refused(serve: "Serve", callback: Callback) -> None:
     """One byte over the limit is 413: announced, in chunks, and compressed."""
@@ -157,6 +159,7 @@ async def test_body_over_the_limit_is_refused(serve: "Serve", callback: Callback
     assert await is_served(service, callback)
 
 
+@pytest.mark.fault("a body that is too large")
 @pytest.mark.asyncio
 async def test_seventeen_megabytes_are_too_large(serve: "Serve", callback: Callback) -> None:
     """The default limit is 16 MiB."""
@@ -368,6 +371,7 @@ def bomb() -> bytes:
     return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + block * 1024
 
 
+@pytest.mark.fault("a body that is too large")
 @pytest.mark.asyncio
 async def test_gzip_bomb_takes_little_memory(serve: "Serve", callback: Callback) -> None:
     """A gigabyte in disguise is refused before it is unpacked."""
@@ -407,6 +411,7 @@ async def test_many_bombs_share_the_room(serve: "Serve", callback: Callback) -> 
     assert [503] == [each.result().status for each in done]
 
 
+@pytest.mark.fault("a slow sender")
 @pytest.mark.asyncio
 async def test_slow_body_is_given_up(serve: "Serve", callback: Callback) -> None:
     """A body that does not come in time is 408, also one that comes a little at a time."""
@@ -426,6 +431,7 @@ async def test_slow_body_is_given_up(serve: "Serve", callback: Callback) -> None
     assert await is_served(service, callback)
 
 
+@pytest.mark.fault("a slow sender")
 @pytest.mark.asyncio
 async def test_slow_senders_hold_up_nobody(serve: "Serve", callback: Callback) -> None:
     """While a hundred bodies come slowly, others are served; the slow ones are taken too."""
@@ -455,6 +461,7 @@ async def test_sender_leaves_during_the_headers(serve: "Serve", callback: Callba
     assert await is_served(service, callback)
 
 
+@pytest.mark.fault("the sender goes away")
 @pytest.mark.asyncio
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
 async def test_sender_leaves_during_the_body(
@@ -476,6 +483,7 @@ async def test_sender_leaves_during_the_body(
     assert await is_served(service, callback)
 
 
+@pytest.mark.fault("the sender goes away")
 @pytest.mark.asyncio
 async def test_sender_leaves_after_the_body(serve: "Serve", callback: Callback) -> None:
     """A callback whose sender does not wait for the answer is kept all the same."""

@@ -53,6 +53,7 @@ def whole(body: bytes) -> "list[Message]":
     return [{"type": "http.request", "body": body}]
 
 
+@pytest.mark.fault("another event loop")
 @pytest.mark.asyncio
 async def test_other_threads_feed(serve: "Serve", callback: Callback) -> None:
     """Callbacks may come from threads and over HTTP at the same time; each counts once."""
@@ -88,6 +89,7 @@ async def test_threads_are_told_what_is_malformed(serve: "Serve") -> None:
     assert [Delivery.MALFORMED] * len(bodies) == deliveries
 
 
+@pytest.mark.fault("another event loop")
 def test_feeding_needs_a_loop(callback: Callback) -> None:
     """Before any loop uses the dispatcher, and after it has ended, feeding says so."""
     dispatcher = Dispatcher()
@@ -99,6 +101,7 @@ def test_feeding_needs_a_loop(callback: Callback) -> None:
         dispatcher.feed_threadsafe(callback("job"))
 
 
+@pytest.mark.fault("another event loop")
 @pytest.mark.asyncio
 async def test_another_loop_is_refused(
     callback: Callback, token: str, caplog: pytest.LogCaptureFixture

@@ -58,6 +58,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mavi_async._dispatcher.STORE_SECONDS", 0.05)
 
 
+@pytest.mark.fault("the store is down or hangs")
 @pytest.mark.asyncio
 @pytest.mark.parametrize("local", [True, False])
 @pytest.mark.parametrize(
@@ -116,6 +117,7 @@ async def test_store_that_is_down_is_one_line(
     ] == logged
 
 
+@pytest.mark.fault("the store is down or hangs")
 @pytest.mark.asyncio
 async def test_store_that_hangs(serve: "Serve", callback: Callback) -> None:
     """A store that does not answer costs a request its answer, and not the result."""
@@ -187,6 +189,7 @@ async def test_hanging_store_does_not_block_others(serve: "Serve", callback: Cal
     assert is_later(await hanging)
 
 
+@pytest.mark.fault("the disk or the store is full")
 @pytest.mark.asyncio
 async def test_full_store(serve: "Serve", callback: Callback) -> None:
     """A store full of unknown callbacks takes no more of them, and every known one."""

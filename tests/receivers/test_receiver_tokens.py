@@ -64,6 +64,7 @@ def wrong_targets(path: str, token: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.fault("a wrong token")
 @pytest.mark.asyncio
 @pytest.mark.parametrize("method", METHODS)
 async def test_wrong_token_is_an_unknown_route(serve: "Serve", token: str, method: str) -> None:
@@ -81,6 +82,7 @@ async def test_wrong_token_is_an_unknown_route(serve: "Serve", token: str, metho
     assert unknown[0] == 404
 
 
+@pytest.mark.fault("a wrong token")
 @pytest.mark.asyncio
 async def test_raw_bytes_in_the_path_are_harmless(serve: "Serve", token: str) -> None:
     """Bytes outside of ASCII in the request line are treated as they are on an unknown route."""
@@ -162,6 +164,7 @@ async def test_own_error_pages_give_nothing_away(
     assert (unknown.status_code, unknown.content) == (got.status_code, got.content)
 
 
+@pytest.mark.fault("a wrong token")
 @pytest.mark.asyncio
 async def test_wrong_token_is_not_read_for(serve: "Serve") -> None:
     """A wrong token is answered before the body has come, however much of it is announced."""

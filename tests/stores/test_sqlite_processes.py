@@ -46,6 +46,7 @@ def run_together(start: "StartProcess", count: int, deed: str, *arguments: objec
     return [output for output, _ in said]
 
 
+@pytest.mark.fault("many processes write to one file")
 def test_eight_processes_write_at_once(path: Path, start: "StartProcess") -> None:
     """None of them is refused, and everything is there."""
     run_together(start, 8, "put_many", "p{}", 25)
@@ -87,6 +88,7 @@ async def test_what_another_process_puts_is_heard_of(
     assert process.wait() == 0
 
 
+@pytest.mark.fault("a process forks")
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 def test_forks_leave_both_sides_whole(path: Path, start: "StartProcess") -> None:
     """Also amid a write of another thread: each side has connections of its own."""
@@ -117,12 +119,14 @@ def kill_amid_writes(path: Path, start: "StartProcess") -> Callable[[int], None]
     return kill
 
 
+@pytest.mark.fault("death during a commit")
 def test_what_was_acknowledged_survives_a_kill(kill_amid_writes: Callable[[int], None]) -> None:
     """At any moment of a commit, one kill after another on the same file."""
     for number in range(4):
         kill_amid_writes(number)
 
 
+@pytest.mark.fault("death during a commit")
 @pytest.mark.torture
 def test_what_was_acknowledged_survives_fifty_kills(
     kill_amid_writes: Callable[[int], None],

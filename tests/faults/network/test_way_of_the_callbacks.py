@@ -32,6 +32,7 @@ def jobs_of(mavi: Emulator) -> list[Mapping[str, Any]]:
     return list(jobs)
 
 
+@pytest.mark.fault("the network is slow")
 @pytest.mark.parametrize("weather", SLOW)
 @pytest.mark.asyncio
 async def test_slow_callbacks_are_taken(
@@ -54,6 +55,7 @@ async def test_slow_callbacks_are_taken(
     ]
 
 
+@pytest.mark.fault("the sender goes away")
 @pytest.mark.parametrize("cut", CUT)
 @pytest.mark.asyncio
 async def test_a_callback_whose_body_breaks_off_is_taken_when_it_comes_again(
@@ -87,6 +89,8 @@ async def test_a_callback_whose_body_breaks_off_is_taken_when_it_comes_again(
     assert NAMES == [result.uri for result in results]
 
 
+@pytest.mark.fault("the sender goes away")
+@pytest.mark.fault("the callback comes twice")
 @pytest.mark.parametrize("cut", CUT)
 @pytest.mark.asyncio
 async def test_a_callback_whose_answer_is_lost_counts(
@@ -126,6 +130,7 @@ async def test_a_callback_whose_answer_is_lost_counts(
     assert [] == list(aside)
 
 
+@pytest.mark.fault("the network is slow")
 @pytest.mark.asyncio
 async def test_callbacks_in_a_black_hole_come_when_it_heals(
     receiving: "Receiving", proxy_to: "ProxyTo", way: "type[Way]", key: str, until: "Until"

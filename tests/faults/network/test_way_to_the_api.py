@@ -29,6 +29,7 @@ CUT: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.fault("the network is slow")
 @pytest.mark.parametrize("weather", LATE)
 @pytest.mark.asyncio
 async def test_a_slow_way_to_the_api_only_takes_longer(
@@ -46,6 +47,8 @@ async def test_a_slow_way_to_the_api_only_takes_longer(
     assert MANY == mavi.jobs_created
 
 
+@pytest.mark.fault("an error report")
+@pytest.mark.fault("the connection breaks off")
 @pytest.mark.parametrize("direction", ["to_target", "to_caller"])
 @pytest.mark.asyncio
 async def test_a_broken_way_to_the_api_makes_no_second_job(

@@ -38,6 +38,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+@pytest.mark.fault("the system's clock is set")
 @pytest.mark.parametrize("step", [1000 * DAY, -1000 * DAY])
 @pytest.mark.asyncio
 async def test_a_step_of_the_clock_loses_nothing(
@@ -78,6 +79,7 @@ async def test_a_step_of_the_clock_loses_nothing(
     assert "re_again" in {intent.asset_id for intent in accepted}
 
 
+@pytest.mark.fault("the system's clock is set")
 @pytest.mark.parametrize("step", [DAY, -DAY])
 @pytest.mark.asyncio
 async def test_a_step_between_two_processes_frees_no_key(

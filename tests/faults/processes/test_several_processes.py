@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.faults.processes.conftest import MakeBody, StartWorker
 
 
+@pytest.mark.fault("the callback reaches another process")
 @pytest.mark.asyncio
 async def test_a_callback_reaches_whoever_awaits_it_in_another_process(
     start_worker: "StartWorker", path: Path, key: str
@@ -41,6 +42,8 @@ async def test_a_callback_reaches_whoever_awaits_it_in_another_process(
     ]
 
 
+@pytest.mark.fault("the callbacks come in any order")
+@pytest.mark.fault("the callback reaches another process")
 @pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.torture)])
 @pytest.mark.asyncio
 async def test_shuffled_callbacks_over_two_receivers_resolve_every_waiter(
@@ -74,6 +77,7 @@ async def test_shuffled_callbacks_over_two_receivers_resolve_every_waiter(
     assert [bodies[each].decode() for each in ids[1::2]] == odds
 
 
+@pytest.mark.fault("a callback contradicts an earlier one")
 @pytest.mark.asyncio
 async def test_contradicting_callbacks_at_two_receivers_have_one_outcome(
     start_worker: "StartWorker", path: Path, key: str, body_of: "MakeBody"
@@ -107,6 +111,7 @@ async def test_contradicting_callbacks_at_two_receivers_have_one_outcome(
     assert set(bodies) == {kept} | {each.body for each in aside}
 
 
+@pytest.mark.fault("several processes on one account")
 @pytest.mark.asyncio
 async def test_four_processes_share_the_rate_of_their_account(
     start_worker: "StartWorker", key: str

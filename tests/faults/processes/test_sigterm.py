@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 AFTER_ITS_TIME = 61.0
 
 
+@pytest.mark.fault("an error report")
+@pytest.mark.fault("closing with work under way")
 @pytest.mark.asyncio
 async def test_a_worker_that_is_told_to_end_leaves_nothing_in_the_dark(
     start_worker: "StartWorker", path: Path, key: str, until: "Until", body_of: "MakeBody"

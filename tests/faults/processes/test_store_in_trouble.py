@@ -86,6 +86,7 @@ async def trouble(
     assert body_of("first") == kept
 
 
+@pytest.mark.fault("the store is down or hangs")
 @pytest.mark.asyncio
 async def test_a_file_that_another_process_holds(
     tmp_path: Path, key: str, receiving: "Receiving", body_of: "MakeBody"
@@ -98,6 +99,7 @@ async def test_a_file_that_another_process_holds(
                 group.create_task(trouble(path, lock, mavi, receiving, body_of))
 
 
+@pytest.mark.fault("the disk or the store is full")
 @pytest.mark.asyncio
 async def test_a_disk_that_is_full(
     path: Path, start_worker: "StartWorker", body_of: "MakeBody"
