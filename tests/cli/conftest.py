@@ -136,11 +136,13 @@ def in_terminal(environment: dict[str, str]) -> Run:
 
 
 @pytest.fixture
-def port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        number: int = listener.getsockname()[1]
-        return number
+def port(worker_id: str) -> int:
+    """A port that is free, and that neither the system gives out nor another test process."""
+    numbers = range(20_000 + 1_000 * int(worker_id.strip("gwmaster") or 0), 30_000)
+    for number in numbers:
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", number)):
+            return number
+    raise AssertionError("no free port")
 
 
 @pytest.fixture

@@ -129,6 +129,7 @@ def test_any_bytes_come_back(body: bytes) -> None:
         (OTHER, [(1, OTHER)]),
         (OTHER + b"\r\n", [(1, OTHER)]),
         (b'{\n  "task_id": "t1"\n}\n', [(1, b'{\n  "task_id": "t1"\n}')]),
+        (b'{\n"task_id":"t1"} \n', [(1, b'{\n"task_id":"t1"} ')]),
         (OTHER + b"\n\n" + OTHER + b"\n", [(1, OTHER), (3, OTHER)]),
         (b"nonsense\n" + OTHER + b"\n", [(1, b"nonsense"), (2, OTHER)]),
         (b"", []),

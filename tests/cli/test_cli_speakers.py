@@ -18,12 +18,12 @@ Speakers = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def speakers(run: Run, settings: dict[str, str], port: int) -> Speakers:
+def speakers(call: Run, settings: dict[str, str], port: int) -> Speakers:
     """Run ``mavi-async speakers``, with a receiver where the webhook leads."""
 
     def speakers(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
         listen = ("--listen", f"127.0.0.1:{port}", "--rate", "100")
-        return run("speakers", *arguments, *listen, **{**settings, **extra})
+        return call("speakers", *arguments, *listen, **{**settings, **extra})
 
     return speakers
 
@@ -156,9 +156,9 @@ def test_a_wrong_set_up(
     assert 0 == emulator.jobs_created
 
 
-def test_no_key(run: Run) -> None:
+def test_no_key(call: Run) -> None:
     """The message names the variable."""
-    ended = run("speakers", "re_1", "--listen", "127.0.0.1:0")
+    ended = call("speakers", "re_1", "--listen", "127.0.0.1:0")
 
     assert 2 == ended.returncode
     assert "MAVI_API_KEY" in ended.stderr
@@ -170,19 +170,19 @@ def test_no_key(run: Run) -> None:
      "127.0.0.1:9999999999", "127.0.0.1:²", "256.1.1.1:80", "192.0.2.1:0", "[::g]:0",
      "no..host:0", "x" * 300 + ":0"],
 )  # fmt: skip
-def test_a_wrong_address(run: Run, settings: dict[str, str], address: str) -> None:
+def test_a_wrong_address(call: Run, settings: dict[str, str], address: str) -> None:
     """What cannot be listened on is said to be so."""
-    ended = run("speakers", "re_1", "--listen", address, **settings)
+    ended = call("speakers", "re_1", "--listen", address, **settings)
 
     assert 2 == ended.returncode
     assert "listen" in ended.stderr
 
 
-def test_a_port_that_is_taken(run: Run, settings: dict[str, str], emulator: Emulator) -> None:
+def test_a_port_that_is_taken(call: Run, settings: dict[str, str], emulator: Emulator) -> None:
     """It is found out before anything is submitted."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        ended = run("speakers", "re_1", "--listen", address, **settings)
+        ended = call("speakers", "re_1", "--listen", address, **settings)
 
     assert 2 == ended.returncode
     assert f"cannot listen on {address}" in ended.stderr
@@ -240,6 +240,20 @@ def test_a_made_token_is_shown_and_works(
     assert "re_1  " in output
 
 
+def test_a_made_token_is_needed_again(
+    call: Run, settings: dict[str, str], emulator: Emulator, port: int
+) -> None:
+    """Who goes on later is told to keep it: another one would not be where MAVI posts to."""
+    emulator.inject(Fault("drop"))
+    del settings["MAVI_CALLBACK_TOKEN"]
+    ended = call("speakers", "re_1", "--listen", f"127.0.0.1:{port}", "--timeout", "0", **settings)
+
+    assert f"To wait again for what still runs: mavi-async resume --listen 127.0.0.1:{port}\n" in (
+        ended.stderr
+    )
+    assert "Set MAVI_CALLBACK_TOKEN before: to the end of the URL shown above.\n" in ended.stderr
+
+
 def test_in_a_terminal(in_terminal: Run, settings: dict[str, str], port: int) -> None:
     """Progress is redrawn, and gives way to each result."""
     ended = in_terminal(
@@ -253,7 +267,7 @@ def test_in_a_terminal(in_terminal: Run, settings: dict[str, str], port: int) ->
     assert "2 of 2 recordings done." in ended.stdout
 
 
-def test_ipv6(run: Run, settings: dict[str, str], emulator: Emulator, token: str) -> None:
+def test_ipv6(call: Run, settings: dict[str, str], emulator: Emulator, token: str) -> None:
     """An address in brackets is one of IPv6."""
     try:
         with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
@@ -261,6 +275,6 @@ def test_ipv6(run: Run, settings: dict[str, str], emulator: Emulator, token: str
     except OSError:
         pytest.skip("no IPv6 here")
     emulator.webhook_url = f"http://[::1]:{port}/mavi/callback/{token}"
-    ended = run("speakers", "re_1", "--listen", f"[::1]:{port}", **settings)
+    ended = call("speakers", "re_1", "--listen", f"[::1]:{port}", **settings)
 
     assert 0 == ended.returncode

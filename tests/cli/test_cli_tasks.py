@@ -171,6 +171,21 @@ def test_show_an_orphaned_callback(call: Run, shelf: "Shelf") -> None:
     assert "orphaned" in states
 
 
+def test_show_hostile_names(call: Run, with_store: "WithStore", shelf: "Shelf") -> None:
+    """For programs everything is ASCII, for people nothing steers the terminal."""
+    body = shelf.body("t1").replace(b"SPEAKER_07", "\u202e[red]Zoë\x9b2J".encode())
+
+    async def put(store: TaskStore) -> None:
+        await store.put_callback("t1", body, seen=False)
+
+    with_store(put)
+    document, drawn = call("show", "t1", "--json").stdout, call("show", "t1").stdout
+
+    assert document.isascii()
+    assert "\u202e[red]Zoë\x9b2J" == json.loads(document)["segments"][0]["speaker"]
+    assert "  [red]Zoë2J " in drawn
+
+
 def test_show_what_is_not_there(call: Run, shelf: "Shelf", with_store: "WithStore") -> None:
     """What is missing or failed is a line, and exit code 1; the others are shown."""
     body = b'{"code": "0001", "message": "\\u001b[2J[red]no", "task_id": "t1"}'
