@@ -31,6 +31,9 @@ CORE_LAYERS = ",".join(
     ]
 )
 
+# Most tests wait rather than compute. A page's code blocks build on each other: one process each.
+PARALLEL = ("-n", "3", "--dist", "loadfile")
+
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["build", "lint", "typing", "docs", "tests", "coverage"]
 
@@ -94,9 +97,9 @@ def tests(session: nox.Session) -> None:
     env = {"COVERAGE_FILE": str(data), "PYTHONPATH": "", "PYTHONSAFEPATH": "1"}
     if session.python == PYTHONS[0]:
         session.run("coverage", "erase", env=env)
-        session.run("coverage", "run", "-m", "pytest", *session.posargs, env=env)
+        session.run("coverage", "run", "-m", "pytest", *PARALLEL, *session.posargs, env=env)
     else:
-        session.run("pytest", *session.posargs, env=env)
+        session.run("pytest", *PARALLEL, *session.posargs, env=env)
 
 
 @nox.session

@@ -1,6 +1,7 @@
 """The command line as its users start it: a process of its own."""
 
 import asyncio
+import contextlib
 import json
 import os
 import socket

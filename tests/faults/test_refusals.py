@@ -43,18 +43,14 @@ async def test_a_refused_connection_costs_nothing(
     client_at: "ClientAt", delays: list[float]
 ) -> None:
     """Where nobody listens, six tries are made and nothing was sent."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
     store = MemoryStore()
-    async with (
-        client_at(
-            f"http://127.0.0.1:{port}",
-            store=store,
-        ) as client,
-    ):
-        with pytest.raises(ServiceUnavailable, match="nothing was sent"):
-            await client.submit_speaker("re_1")
-        left = await store.list_intents(IntentState.NOT_SENT, client.account)
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))  # nobody else can have it, and nobody listens
+        port = holder.getsockname()[1]
+        async with client_at(f"http://127.0.0.1:{port}", store=store) as client:
+            with pytest.raises(ServiceUnavailable, match="nothing was sent"):
+                await client.submit_speaker("re_1")
+            left = await store.list_intents(IntentState.NOT_SENT, client.account)
 
     assert len(delays) == 5
     assert [intent.asset_id for intent in left] == ["re_1"]
