@@ -30,8 +30,8 @@ class Call(Generic[T]):
         function: Callable[[sqlite3.Connection], T],
         then: Callable[[T], None] | None = None,
     ) -> None:
-        self._waiter = new_waiter()
         self._token = current_token()
+        self._waiter = new_waiter()
         self._function = function
         self._then = then
         self._value: T | None = None

@@ -33,7 +33,8 @@ class Connections:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._renew()
-        _all.add(self)
+        with _lock:
+            _all.add(self)
 
     def _renew(self) -> None:
         self.watchers = Watchers()
@@ -89,6 +90,7 @@ class Connections:
 
 
 _all: Final[WeakSet[Connections]] = WeakSet()
+_lock: Final = threading.Lock()
 _held: Final[list[threading.Lock]] = []
 # Never closed: see above.
 _inherited: Final[list[Worker]] = []
@@ -96,7 +98,9 @@ _inherited: Final[list[Worker]] = []
 
 def _hold() -> None:
     """Wait until nothing is in the middle of anything, unless a disk hangs."""
-    for connections in tuple(_all):
+    _lock.acquire()
+    _held.append(_lock)
+    for connections in _all:
         for worker in connections.workers:
             if worker.turn.acquire(timeout=STORE_SECONDS):
                 _held.append(worker.turn)
@@ -108,8 +112,8 @@ def _let_go() -> None:
 
 
 def _leave_to_parent() -> None:
-    _held.clear()
-    for connections in tuple(_all):
+    _let_go()
+    for connections in _all:
         connections.leave_to_parent()
 
 

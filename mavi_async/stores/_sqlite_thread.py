@@ -73,7 +73,7 @@ class Worker:
 
     async def ended(self, timeout: float) -> bool:
         """Wait for the end of the thread, and return False if it did not come in time."""
-        waiter, token = new_waiter(), current_token()
+        token, waiter = current_token(), new_waiter()
         with self._changed:
             if self._thread is None:
                 return True

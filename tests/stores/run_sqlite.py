@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable
 from itertools import count
 
-from mavi_async import SQLiteStore
+from mavi_async import Dispatcher, SQLiteStore
 from mavi_async.stores import Lane
 
 
@@ -24,6 +24,12 @@ async def put(store: SQLiteStore, *task_ids: str) -> None:
     """Put a callback of each job, one after another."""
     for task_id in task_ids:
         await store.put_callback(task_id, b"body of " + task_id.encode(), seen=True)
+
+
+async def feed(store: SQLiteStore, body: str) -> None:
+    """Take a callback as a receiver does."""
+    async with Dispatcher(store=store) as dispatcher:
+        say(await dispatcher.feed(body))
 
 
 async def put_many(store: SQLiteStore, prefix: str, many: str) -> None:

@@ -1,5 +1,6 @@
 """Several processes on one SQLite file."""
 
+import json
 import random
 import sqlite3
 import sys
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from mavi_async import SQLiteStore
+from mavi_async import MaviClient, SQLiteStore
 
 if TYPE_CHECKING:
     from tests.stores.conftest import StartProcess
@@ -89,6 +90,23 @@ async def test_what_another_process_puts_is_heard_of(
 
 
 @pytest.mark.fault("a process forks")
+@pytest.mark.asyncio
+async def test_a_callback_that_another_process_takes_ends_the_wait_here(
+    store: SQLiteStore, start: "StartProcess"
+) -> None:
+    """The receiver need not run where somebody awaits."""
+    segment = {"start": 0.0, "end": 1.5, "speaker": "SPEAKER_00"}
+    data = {"data": {"data": [segment]}, "success": True}
+    body = json.dumps({"code": "0000", "task_id": "job1", "data": data})
+    async with MaviClient("sk-mavi-of-nobody", store=store) as client:
+        task = client.speaker_task("job1")
+        process = start("feed", body)
+        diarization = await task.wait(timeout=30)
+
+    assert ["SPEAKER_00"] == [segment.speaker for segment in diarization]
+    assert ("Delivery.STORED\n", "") == process.communicate()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 def test_forks_leave_both_sides_whole(path: Path, start: "StartProcess") -> None:
     """Also amid a write of another thread: each side has connections of its own."""
