@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 import attrs
 
+from mavi_async._endpoints import GENERATE
 from mavi_async.cli._place import Place
 
 __all__ = ["Guide", "Job", "State"]
@@ -26,6 +27,7 @@ class Job:
         task_id: The job, once that is known.
         intent_id: The submission, while the job is not known.
         account: Whose it is.
+        endpoint: Where it was submitted to, while the job is not known.
     """
 
     state: State
@@ -34,6 +36,12 @@ class Job:
     task_id: str | None = None
     intent_id: str | None = None
     account: str | None = None
+    endpoint: str | None = None
+
+    @property
+    def may_be_called_back(self) -> bool:
+        """Whether a callback may still tell what became of an unknown submission."""
+        return self.state == "unknown" and self.endpoint != GENERATE
 
 
 class Guide:
@@ -47,15 +55,18 @@ class Guide:
 
     def __init__(self, place: Place, jobs: Sequence[Job]) -> None:
         self._place = place
-        self._intent = _only([job.intent_id for job in jobs if job.state == "unknown"]) or _INTENT
+        adoptable = [job.intent_id for job in jobs if job.may_be_called_back]
+        self._intent = _only(adoptable) or _INTENT
         self._task = _only([job.task_id for job in jobs if job.state == "orphaned"]) or _TASK
-        self._any_unknown = any(job.state == "unknown" for job in jobs)
+        self._may_adopt = bool(adoptable)
 
     def command(self, job: Job) -> str:
         """Return the one command to go on with."""
+        if job.state == "unknown" and not job.may_be_called_back:
+            return self._place.command("forget", job.intent_id or _INTENT)
         if job.state == "unknown":
             return self._place.command("adopt", job.intent_id or _INTENT, self._task)
-        if job.state == "orphaned" and self._any_unknown:
+        if job.state == "orphaned" and self._may_adopt:
             return self._place.command("adopt", self._intent, job.task_id or _TASK)
         if job.state in ("orphaned", "done"):
             return self._place.command("show", job.task_id or _TASK)
@@ -68,12 +79,14 @@ class Guide:
         if state == "sending":
             yield f"ask again in two minutes: {command('tasks')}"
         elif state == "unknown":
-            adopt = command("adopt", self._intent, self._task)
-            yield f"if its callback is among the orphaned: {adopt}"
-            yield f"if MAVI's console shows no such job: {command('forget', self._intent)}"
+            if self._may_adopt:
+                adopt = command("adopt", self._intent, self._task)
+                yield f"if its callback is among the orphaned: {adopt}"
+            intent = _only([job.intent_id for job in jobs]) or _INTENT
+            yield f"if MAVI's console shows no such job: {command('forget', intent)}"
         elif state == "orphaned":
             yield f"look at it: {command('show', task)}"
-            if self._any_unknown:
+            if self._may_adopt:
                 adopt = command("adopt", self._intent, task)
                 yield f"if it answers an unknown submission: {adopt}"
             yield f"if another program submitted it: {command('forget', task)}"

@@ -93,6 +93,7 @@ def _of_intents(state: State, intents: Iterable[Intent]) -> Iterator[Job]:
             asset_id=intent.asset_id,
             intent_id=intent.intent_id,
             account=intent.account,
+            endpoint=intent.endpoint,
         )
 
 

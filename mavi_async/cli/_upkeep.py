@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import attrs
 
 from mavi_async._configuration import checked_task_id
+from mavi_async._endpoints import GENERATE
 from mavi_async._errors import ConfigurationError, MalformedResult
 from mavi_async._records import Intent, IntentState
 from mavi_async._task import Outcome
@@ -27,7 +28,7 @@ async def run_adopt(intent_id: str, task_id: str, place: Place) -> int:
         note(f"Nothing has been kept in {place.path} yet.")
         return 1
     async with place.open() as store:
-        why_not = await _why_not_fit(store, task_id)
+        why_not = await _why_not_fit(store, intent_id, task_id)
         job = None if why_not else await store.adopt(intent_id, task_id)
         if job is None:
             why_not = why_not or await _why_not_adopted(store, intent_id, task_id, place)
@@ -37,8 +38,11 @@ async def run_adopt(intent_id: str, task_id: str, place: Place) -> int:
     return 0
 
 
-async def _why_not_fit(store: TaskStore, task_id: str) -> str | None:
+async def _why_not_fit(store: TaskStore, intent_id: str, task_id: str) -> str | None:
     """A webhook gets the callbacks of all kinds of jobs; only those of speaker jobs fit."""
+    intent = await store.get_intent(intent_id)
+    if intent is not None and intent.endpoint == GENERATE:
+        return f"{intent.asset_id} was to be done at once: it is never called back"
     body = await store.get_callback(task_id)
     if body is None:
         return None

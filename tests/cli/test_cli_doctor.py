@@ -109,6 +109,7 @@ def test_all_is_well(
     url = f"http://127.0.0.1:{port}{PATH}{token}"
     ended = call("doctor", "--listen", f"127.0.0.1:{port}", MAVI_WEBHOOK_URL=url, **settings)
     kept = with_store(lambda store: store.list_unmatched())
+    last = with_store(lambda store: store.last_callback_at())
 
     assert (0, "") == (ended.returncode, ended.stderr)
     assert (
@@ -117,6 +118,7 @@ def test_all_is_well(
     ) == ", ".join(line[9:24].strip() for line in ended.stdout.splitlines() if line[:3] == "ok ")
     assert ended.stdout.endswith("\nNothing to fix.\n")
     assert () == tuple(kept)
+    assert None is last
 
 
 def test_nothing_is_set(call: Run) -> None:

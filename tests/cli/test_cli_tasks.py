@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 from mavi_async import TaskStore
@@ -56,6 +57,22 @@ def test_people_get_tables(call: Run, shelf: "Shelf") -> None:
         "get the results: mavi-async resume --listen HOST:PORT",
     ):
         assert words in ended.stdout
+
+
+def test_what_is_never_called_back(call: Run, shelf: "Shelf", with_store: "WithStore") -> None:
+    """A recording that was to be done at once has no callback to wait for or to adopt."""
+    intent = attrs.evolve(
+        shelf.unknown, endpoint="/transcriptions/sync-generate-speaker", idempotency_key=None
+    )
+    with_store(lambda store: store.begin_intent(intent))
+    unknown = next(each for each in lines(call("tasks", "--json")) if each["state"] == "unknown")
+    text = call("tasks").stdout
+    ended = call("adopt", intent.intent_id, shelf.orphaned)
+
+    assert f"mavi-async forget {intent.intent_id}" == unknown["next"]
+    assert "mavi-async adopt" not in text
+    assert 1 == ended.returncode
+    assert "re_unknown was to be done at once: it is never called back\n" in ended.stderr
 
 
 def test_of_one_account(call: Run, shelf: "Shelf") -> None:
