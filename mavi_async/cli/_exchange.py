@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -66,7 +67,7 @@ async def exchange(
 
 
 def connection_trouble(check: str, error: httpx.HTTPError, host: str, what: str) -> Finding:
-    """Say why there was no answer.
+    """Say why there was no answer; where a proxy is set, it may be what did not answer.
 
     Args:
         check: What was looked at.
@@ -74,6 +75,14 @@ def connection_trouble(check: str, error: httpx.HTTPError, host: str, what: str)
         host: Host and port as people know them; no path, which may be a secret.
         what: What is there, such as ``the API``.
     """
+    finding = _explain(check, error, host, what)
+    if not urllib.request.getproxies():
+        return finding
+    fix = f"{finding.fix}; the environment sets a proxy: see HTTPS_PROXY and NO_PROXY"
+    return attrs.evolve(finding, fix=fix)
+
+
+def _explain(check: str, error: httpx.HTTPError, host: str, what: str) -> Finding:
     for cause in _causes(error):
         if isinstance(cause, socket.gaierror):
             return failed(
@@ -105,12 +114,6 @@ def connection_trouble(check: str, error: httpx.HTTPError, host: str, what: str)
             check,
             f"{host} does not answer in time",
             f"see whether {what} is up, and whether a firewall or proxy lies in between",
-        )
-    if isinstance(error, httpx.ProxyError):
-        return failed(
-            check,
-            f"the proxy in the environment does not lead to {host}",
-            "correct HTTPS_PROXY, or except the host with NO_PROXY",
         )
     return failed(
         check,

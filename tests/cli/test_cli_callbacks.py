@@ -56,6 +56,22 @@ def test_list(call: Run, bodies: list[bytes], shelf: "Shelf") -> None:
         assert words in re.sub(" +", " ", ended.stdout)
 
 
+def test_a_long_list(call: Run, with_store: "WithStore") -> None:
+    """The latest are shown, and how many more there are."""
+
+    async def fill(store: TaskStore) -> None:
+        for number in range(23):
+            await store.put_callback(f"t{number}", b"{}", seen=False)
+
+    with_store(fill)
+    some, everything = call("callbacks").stdout, call("callbacks", "--all").stdout
+
+    assert "unmatched: 23" in some
+    assert "  and 3 older: --all\n" in some
+    assert ("  t2  " in some, "  t2  " in everything) == (False, True)
+    assert "keep a copy: mavi-async callbacks --save FILE\n" in some
+
+
 def test_list_for_programs(call: Run, bodies: list[bytes]) -> None:
     """An object a line, without the bodies."""
     documents = [json.loads(line) for line in call("callbacks", "--json").stdout.splitlines()]

@@ -208,6 +208,15 @@ def test_no_way_to_the_api(call: Run, settings: dict[str, str], base_url: str, w
     assert words in ended.stdout
 
 
+def test_a_proxy_in_between(call: Run, settings: dict[str, str]) -> None:
+    """Where the environment sets one, it may be what does not answer."""
+    base_url = "https://example.com/serve/api/v2"
+    extra = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    ended = call("doctor", "--json", "--base-url", base_url, **settings, **extra)
+
+    assert "see HTTPS_PROXY and NO_PROXY" in findings(ended)["base URL"]["fix"]
+
+
 def test_no_tls(call: Run, settings: dict[str, str], stranger: Stranger) -> None:
     """A port that speaks no TLS is said to be one."""
     base_url = stranger.url.replace("http:", "https:")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import time
@@ -57,6 +58,17 @@ def test_people_get_tables(call: Run, shelf: "Shelf") -> None:
         "get the results: mavi-async resume --listen HOST:PORT",
     ):
         assert words in ended.stdout
+
+
+def test_in_a_terminal(in_terminal: Run, shelf: "Shelf") -> None:
+    """The columns are aligned, and what to do stands out."""
+    ended = in_terminal("tasks", columns=160)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", ended.stdout)
+
+    assert 0 == ended.returncode
+    assert "\x1b[1munknown: 1\x1b[0m" in ended.stdout
+    assert re.search(rf"^  2 min  {shelf.unknown.intent_id}  re_unknown *\r$", text, re.MULTILINE)
+    assert re.search(rf"^  2 h  {shelf.done.task_id}  re_done *\r$", text, re.MULTILINE)
 
 
 def test_what_is_never_called_back(call: Run, shelf: "Shelf", with_store: "WithStore") -> None:
