@@ -1,6 +1,7 @@
 """A submit that does not want to wait as long as the queue is."""
 
 import asyncio
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,9 @@ import pytest
 
 from mavi_async import ConfigurationError, MaviClient, MemoryStore, Pacing, PacingTimeout
 from mavi_async._gate import Gate
+from mavi_async._loop import new_waiter
 from mavi_async._records import IntentState
+from mavi_async.stores import Slot
 from mavi_async.stores._pacer import MemoryPacer, Schedule
 
 if TYPE_CHECKING:
@@ -143,24 +146,19 @@ async def test_the_queue_is_told(until: "Until") -> None:
 
 async def test_turns_that_others_have_in_between_count() -> None:
     """A queue moves as slowly as it has moved lately, and at its own rate once nobody waits."""
-    schedule = Schedule()
-    own, others = MemoryPacer(schedule, 0.02), MemoryPacer(schedule, 0.02)
-    gate = Gate(own, max_in_flight=8)
-
-    async def take_a_turn() -> None:
-        for _ in range(9):
-            await others.reserve()
-        turn = await gate.enter()
-        await turn.answered(refused=False)
-
+    gate = Gate(MemoryPacer(Schedule(), 1.0), max_in_flight=8)
+    slot = Slot(at=0.0, delay=0.0, interval=1.0, tolerance=0.02, ack_clocked=False)
+    gate._queue[new_waiter()] = None
+    for turn in range(20):  # this process has every tenth turn
+        gate._note_spacing(slot, time.monotonic() - 200.0 + 10.0 * turn)
+    busy = gate.state.estimated_wait
+    gate._queue.clear()
     for _ in range(2):
-        await asyncio.gather(*(take_a_turn() for _ in range(4)))
-    busy = gate._spacing
-    await take_a_turn()
-    await take_a_turn()
+        gate._note_spacing(slot, time.monotonic())
+    idle = gate.state.estimated_wait
 
-    assert busy > 0.08
-    assert 0.03 > gate._spacing
+    assert 10.0 == pytest.approx(busy, rel=0.02)
+    assert 1.02 == pytest.approx(idle, rel=0.02)
 
 
 @pytest.mark.parametrize("max_wait", [-1, float("nan"), float("inf"), "1", True], ids=repr)
