@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +27,10 @@ FAST: Final = 200.0
 # Whoever comes after a kill lives so much later that no intent of the dead is still sending.
 LATER: Final = 120.0
 
+HITS: Final = "phases that kills hit"
+
 Process = subprocess.Popen[bytes]
+Report = Callable[[Mapping[str, int]], None]
 
 
 def callback_of(job: dict[str, Any]) -> bytes:
@@ -253,22 +256,23 @@ def body_of() -> Callable[[dict[str, Any]], bytes]:
     return callback_of
 
 
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Report:
+    """Takes in which phases kills hit, for the end of the run."""
+
+    def add(hits: Mapping[str, int]) -> None:
+        request.node.user_properties.append((HITS, dict(hits)))
+
+    return add
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in which phases the kills hit."""
     hits: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
-        for report in reports:
-            if getattr(report, "when", None) == "call":
-                hits.update(_counts(report.user_properties))
+        for each in reports:
+            if getattr(each, "when", None) == "call":
+                hits.update(dict(each.user_properties).get(HITS, {}))
     if hits:
         found = ", ".join(f"{phase}: {count}" for phase, count in sorted(hits.items()))
         terminalreporter.write_line(f"SIGKILL hit {found}")
-
-
-def _counts(properties: Iterable[tuple[str, object]]) -> dict[str, int]:
-    prefix = "hit "
-    return {
-        name.removeprefix(prefix): count
-        for name, count in properties
-        if name.startswith(prefix) and isinstance(count, int)
-    }

@@ -18,7 +18,7 @@ from mavi_async.emulator import Fault
 from mavi_async.stores import Intent, IntentState, Submission
 
 if TYPE_CHECKING:
-    from tests.crash.conftest import Scene, SetScene
+    from tests.crash.conftest import Report, Scene, SetScene
 
     BodyOf = Callable[[dict[str, Any]], bytes]
 
@@ -118,12 +118,10 @@ def test_killed_at_random_moments(
     tmp_path: Path,
     set_scene: "SetScene",
     body_of: "BodyOf",
-    record_property: Callable[[str, object], None],
+    report: "Report",
 ) -> None:
     """Whatever is killed and when: the books of MAVI and of the store agree in the end."""
-    hits = play_round(seed, tmp_path, set_scene, body_of)
-    for phase, count in hits.items():
-        record_property(f"hit {phase}", count)
+    report(play_round(seed, tmp_path, set_scene, body_of))
 
 
 @pytest.mark.torture
@@ -131,7 +129,7 @@ def test_killed_fifty_times_over(
     tmp_path: Path,
     set_scene: "SetScene",
     body_of: "BodyOf",
-    record_property: Callable[[str, object], None],
+    report: "Report",
 ) -> None:
     """Fifty rounds, and some more until the kills have hit every phase."""
     hits: Counter[str] = Counter()
@@ -141,8 +139,7 @@ def test_killed_fifty_times_over(
         folder = tmp_path / str(seed)
         folder.mkdir()
         hits += play_round(seed, folder, set_scene, body_of)
-    for phase, count in hits.items():
-        record_property(f"hit {phase}", count)
+    report(hits)
 
     assert set(PHASES) == set(hits)
 

@@ -68,12 +68,12 @@ def test_a_hundred_thousand_tasks_leave_nothing(
     kind: str,
     make_store: "MakeStore",
     open_world: "OpenWorld",
-    record_property: Callable[[str, object], None],
+    request: pytest.FixtureRequest,
 ) -> None:
     """Nor do many more, and the process does not grow."""
     before = in_process()
     left = asyncio.run(soak(open_world, make_store, 100_000, *STORES[kind]))
-    record_property("left", dict(left))
+    request.node.user_properties.append(("left", dict(left)))
 
     assert {} == beyond_noise(left)
     assert {} == more_than(before)
