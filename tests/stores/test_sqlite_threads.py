@@ -146,6 +146,26 @@ def test_loops_and_threads_share_a_store(path: Path) -> None:
     assert [{"t0", "t1", "t2"}] * 3 == list(heard.values())
 
 
+@pytest.mark.asyncio
+async def test_a_hint_is_given_once(store: SQLiteStore, other: SQLiteStore) -> None:
+    """What was announced at once is not found again among what others put."""
+    heard: list[str | None] = []
+    told = asyncio.Event()
+
+    def notify(task_id: str | None) -> None:
+        heard.append(task_id)
+        if task_id == "theirs":
+            told.set()
+
+    await store.watch(notify)
+    await store.put_callback("mine", b"body", seen=True)
+    await other.put_callback("theirs", b"body", seen=True)
+    async with asyncio.timeout(30):
+        await told.wait()
+
+    assert ["mine", "theirs"] == heard
+
+
 def run_and_drop(work: Callable[[], Awaitable[object]]) -> None:
     """Run something on a loop that ends without a word."""
     loop = asyncio.new_event_loop()
