@@ -112,6 +112,10 @@ class Books:
 
 
 @pytest.mark.fault("death during a submit")
+@pytest.mark.fault("death before a callback is acknowledged")
+@pytest.mark.fault("death during a submit")
+@pytest.mark.fault("death during a commit")
+@pytest.mark.fault("a restart")
 @pytest.mark.parametrize("seed", range(5))
 def test_killed_at_random_moments(
     seed: int,
@@ -124,6 +128,10 @@ def test_killed_at_random_moments(
     report(play_round(seed, tmp_path, set_scene, body_of))
 
 
+@pytest.mark.fault("death before a callback is acknowledged")
+@pytest.mark.fault("death during a submit")
+@pytest.mark.fault("death during a commit")
+@pytest.mark.fault("a restart")
 @pytest.mark.torture
 def test_killed_fifty_times_over(
     tmp_path: Path,

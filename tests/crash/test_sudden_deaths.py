@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.fault("death before a callback is acknowledged")
+@pytest.mark.fault("death before a callback is acknowledged")
 def test_dying_between_the_put_and_its_2xx_loses_nothing(scene: "Scene", body_of: "BodyOf") -> None:
     """A callback that was kept and not acknowledged stays, and its redelivery changes nothing."""
     scene.start_receiver(dies=True)
@@ -41,6 +42,7 @@ def test_dying_between_the_put_and_its_2xx_loses_nothing(scene: "Scene", body_of
     assert [200] == [each["status"] for each in scene.jobs()[0]["callbacks"]][-1:]
 
 
+@pytest.mark.fault("death during a submit")
 @pytest.mark.fault("death during a submit")
 @pytest.mark.parametrize(("dies", "jobs"), [("before the request", 0), ("before the task row", 1)])
 def test_a_submit_cut_off_by_death_is_unknown_and_not_repeated(
@@ -67,6 +69,7 @@ def test_a_submit_cut_off_by_death_is_unknown_and_not_repeated(
 
 
 @pytest.mark.fault("death during a submit")
+@pytest.mark.fault("death during a submit")
 def test_the_callback_of_a_submit_cut_off_by_death_can_be_adopted(
     scene: "Scene", body_of: "BodyOf"
 ) -> None:
@@ -90,6 +93,7 @@ def test_the_callback_of_a_submit_cut_off_by_death_can_be_adopted(
     assert 1 == scene.emulator.jobs_created
 
 
+@pytest.mark.fault("a restart")
 @pytest.mark.fault("a restart")
 def test_restarting_with_pending_tasks_resumes_them_all(scene: "Scene", body_of: "BodyOf") -> None:
     """Jobs still pending, and those called back while nobody awaited, reach whoever is next."""

@@ -50,6 +50,7 @@ def make_store(kind: str, tmp_path: Path, ttl: float) -> "MakeStore":
     return lambda clock: SQLiteStore(tmp_path / "store.db", ttl=ttl, clock=clock)
 
 
+@pytest.mark.fault("a long life")
 @pytest.mark.parametrize(("kind", "count"), [("memory", 5_000), ("sqlite", 2_000)])
 def test_thousands_of_tasks_leave_nothing(
     count: int, kind: str, make_store: "MakeStore", open_world: "OpenWorld"
@@ -62,6 +63,7 @@ def test_thousands_of_tasks_leave_nothing(
     assert {} == more_than(before)
 
 
+@pytest.mark.fault("a long life")
 @pytest.mark.torture
 @pytest.mark.parametrize("kind", STORES)
 def test_a_hundred_thousand_tasks_leave_nothing(
