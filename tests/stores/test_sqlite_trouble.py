@@ -200,6 +200,7 @@ async def test_a_look_that_failed_is_made_up_for(
     intruder.execute("BEGIN EXCLUSIVE")
     with anyio.fail_after(30):
         await said.wait()
+    monkeypatch.setattr("mavi_async.stores._sqlite_errors.BUSY_SECONDS", 30.0)
     intruder.execute("ROLLBACK")
     with anyio.fail_after(30):
         await told.wait()
