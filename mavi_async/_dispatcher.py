@@ -229,6 +229,9 @@ class Dispatcher:
             raise
         self._being_fed.discard(task_id)
         event = await self._event_of(put, task_id, body)
+        if not awaited and any(inbox.waits_for(task_id) for inbox in self._inboxes):
+            # A task was attached meanwhile: what it gets must be final.
+            body = await self._store.pin_callback(task_id) or body
         delivery = await self._deliver(task_id, event, body)
         if delivery is Delivery.STORED and not put.known:
             self._unmatched.check_later(task_id)
