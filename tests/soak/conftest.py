@@ -17,6 +17,7 @@ from mavi_async import (
     Dispatcher,
     MaviClient,
     SpeakerTask,
+    StoreError,
     TaskFailed,
     TaskTimeout,
 )
@@ -107,8 +108,12 @@ class World:
         return self.client.speaker_task(name)
 
     async def feed(self, name: str, **options: Any) -> Delivery:
-        """Call back."""
-        return await self.dispatcher.feed(body_of(name, **options))
+        """Call back, and again as MAVI does where the answer is 503."""
+        body = body_of(name, **options)
+        try:
+            return await self.dispatcher.feed(body)
+        except StoreError:
+            return await self.dispatcher.feed(body)
 
     def _is_busy(self) -> bool:
         jobs = (self.dispatcher._background._jobs, self.client._background._jobs)

@@ -25,10 +25,16 @@ if TYPE_CHECKING:
     from tests.soak.conftest import MakeStore, OpenWorld, World
 
 # How many live at once, and one in how many is submitted over HTTP: a file takes more time.
-STORES: Final[dict[str, tuple[int, int]]] = {"memory": (250, 10), "sqlite": (250, 50)}
+STORES: Final[dict[str, tuple[int, int]]] = {"memory": (250, 10), "sqlite": (100, 50)}
 # What comes and goes however many tasks there were, such as the timers that asyncio has cancelled.
 # One small object for each task would be more.
-NOISE: Final = {"blocks": 1_500, "bytes": 128 * 1024, "resident MiB": 16, "objects": 4}
+NOISE: Final = {
+    "blocks": 1_500,
+    "bytes": 128 * 1024,
+    "resident MiB": 16,
+    "objects": 4,
+    "file KiB": 256,
+}
 
 Stock = Counter[str]
 
@@ -171,7 +177,7 @@ async def soak(
             await world.live_through(count, at_once=at_once, submits=submits)
             await world.settle(patience)
             gc.collect()
-            return await kept_by(world) + held_by_process()
+            return await kept_by(world) + held_by_process() + on_disk(world)
 
         baseline, resident = await live(2 * at_once), resident_mib()
         # What is to be empty must be so from the start: these have no baseline.
@@ -214,6 +220,13 @@ async def kept_by(world: "World") -> Stock:
             "bodies": len(await store.list_unmatched()) + len(await store.list_aside()),
         }
     )
+
+
+def on_disk(world: "World") -> Stock:
+    """What the store's file takes."""
+    if not isinstance(world.store, SQLiteStore):
+        return Counter()
+    return Counter({"file KiB": world.store.path.stat().st_size // 1024})
 
 
 def held_by_process() -> Stock:
