@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from mavi_async import SQLiteStore
+from mavi_async.stores import Submission
 
 pytestmark = pytest.mark.asyncio
 
@@ -73,6 +74,17 @@ async def test_all_at_once_is_done_in_steps(aging: SQLiteStore, clock: Clock) ->
     assert 601 == await aging.expire()
     assert 0 == await aging.expire()
     assert [] == list(await aging.list_unmatched())
+
+
+async def test_a_job_goes_with_its_callback(aging: SQLiteStore, clock: Clock) -> None:
+    """One that was adopted long after its callback came would else be pending again."""
+    await put(aging, "t")
+    clock.now += 50.0
+    await aging.put_submission(Submission("t", "mine", "re_1", clock.now))
+    clock.now += 10.0
+
+    assert 2 == await aging.expire()
+    assert [] == list(await aging.list_pending())
 
 
 @pytest.mark.parametrize("step", [-3_600.0, 3_600.0])
