@@ -6,7 +6,7 @@ over when its request has really left, not when it was allowed to.
 
 import logging
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Awaitable
 
 import anyio
@@ -25,8 +25,9 @@ log = logging.getLogger("mavi_async")
 
 # Event loops round timers up to a millisecond, which at 20 requests a second would be 2 %.
 _TIMER_GRAIN = 0.0012
-# A turn is given out this long before its slot begins, for its request to be made ready.
-_HEAD_START = 0.004
+# A turn is given out before its slot begins, for its intent to be kept and its connection made.
+_SHORTEST_HEAD_START = 0.004
+_LONGEST_HEAD_START = 0.25
 _LONGEST_WAIT_FOR_ANSWER = 1.0
 # An answer that is late by this part of the interval, or by 20 ms, tells of a stall on the way.
 # What is less counts as jitter, which the margin is for, unless rejections say otherwise.
@@ -48,6 +49,7 @@ class Turn:
         self._gate = gate
         self._slot = slot
         self._begins_at = begins_at
+        self._given_at = time.monotonic()
         self._left_at: float | None = None
         self._delay = 0.0
         self._is_refused = False
@@ -57,7 +59,9 @@ class Turn:
 
     async def hold(self) -> None:
         """Wait until the slot begins: the last thing to do before the request leaves."""
-        remaining = self._begins_at - time.monotonic()
+        now = time.monotonic()
+        self._gate.preparations.append(now - self._given_at)
+        remaining = self._begins_at - now
         if remaining > _TIMER_GRAIN:
             await anyio.sleep(remaining - _TIMER_GRAIN)
         while time.monotonic() < self._begins_at:
@@ -143,6 +147,7 @@ class Gate:
     def __init__(self, pacer: Pacer, *, max_in_flight: int) -> None:
         self.pacer = pacer
         self.round_trips = RoundTrips()
+        self.preparations: deque[float] = deque(maxlen=8)
         self._free = max_in_flight
         self._has_head = False
         self._queue: OrderedDict[Waiter, None] = OrderedDict()
@@ -275,7 +280,12 @@ class Gate:
     async def _rest_until(self, begins_at: float, until: float | None) -> None:
         if until is not None and begins_at > until:
             raise QueueTooLong
-        await self.rest(begins_at - _HEAD_START - time.monotonic())
+        await self.rest(begins_at - self._head_start() - time.monotonic())
+
+    def _head_start(self) -> float:
+        """What requests needed lately until they could leave: a store may be slow, or the net."""
+        lately = max(self.preparations, default=0.0)
+        return min(_LONGEST_HEAD_START, max(_SHORTEST_HEAD_START, 1.25 * lately))
 
     def _note_spacing(self, slot: Slot, begins_at: float) -> None:
         """Keep about how long a turn takes, also where other processes have turns in between."""

@@ -39,3 +39,37 @@ async def test_a_schedule_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch
     for _ in range(2):
         with pytest.raises(StoreError, match="did not answer within"):
             await gate.enter()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("took", "expected"), [([], 0.004), ([0.08, 0.16, 0.01], 0.2), ([9.0], 0.25)], ids=str
+)
+async def test_turns_are_given_out_as_early_as_requests_need(
+    took: list[float], expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they needed lately to be ready, and a little more, within bounds."""
+    gate = Gate(MemoryPacer(Schedule(), 60.0), max_in_flight=2)
+    await (await gate.enter()).answered(refused=False)
+    gate.preparations.extend(took)
+    rests: list[float] = []
+
+    async def note(seconds: float) -> None:
+        rests.append(seconds)
+
+    monkeypatch.setattr(gate, "rest", note)
+    second = await gate.enter()
+    head_start = second._begins_at - second._given_at - rests[-1]
+
+    assert head_start == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.asyncio
+async def test_how_long_a_request_takes_to_be_ready_is_noted() -> None:
+    """From its turn to the moment at which it could leave."""
+    gate = Gate(MemoryPacer(Schedule(), 0.001), max_in_flight=2)
+    turn = await gate.enter()
+    await anyio.sleep(0.02)
+    await turn.hold()
+
+    assert 0.02 <= gate.preparations[0]
