@@ -234,7 +234,7 @@ def held_by_process() -> Stock:
     objects = Counter(
         f"object {type(each).__qualname__}"
         for each in gc.get_objects()
-        if type(each).__module__.startswith("mavi_async")
+        if str(type(each).__module__).startswith("mavi_async")  # some make it a property
     )
     tasks = len(asyncio.all_tasks())
     return objects + Counter(blocks=sys.getallocatedblocks(), tasks=tasks, **in_process())
