@@ -9,7 +9,8 @@ from typing import Final, Literal, cast
 import attrs
 
 from mavi_async._errors import ConfigurationError
-from mavi_async._records import Intent, Put, Submission, Verdict
+from mavi_async._records import Intent, Pacing, Put, Submission, Verdict
+from mavi_async.cli._text import clock_text
 from mavi_async.stores import TaskStore
 
 __all__ = ["Board", "NotSubmitted", "Plan", "Row", "Stage", "watched_store"]
@@ -90,6 +91,7 @@ class Board:
         self.callbacks = 0
         self.refusal: str | None = None
         self.on_change: Callable[[str, str], None] = lambda _asset_id, _text: None
+        self.queue: Callable[[], Pacing] = lambda: Pacing(0, 0.0)
         self._heard = asyncio.Event()
 
     def add(self, asset_id: str) -> None:
@@ -99,6 +101,13 @@ class Board:
     def elapsed(self) -> float:
         """Return the seconds since the start."""
         return self._clock() - self.started_at
+
+    def queue_text(self) -> str:
+        """Tell how long the queue for a turn is; nothing where there is none."""
+        state = self.queue()
+        if not state.queued:
+            return ""
+        return f"{state.queued} queued, about {clock_text(state.estimated_wait)} in all"
 
     def seconds_in_stage(self, row: Row) -> float:
         """Return how long a row has been in its stage."""
@@ -115,7 +124,8 @@ class Board:
         row.intent_id = intent_id
         if again:
             row.note = "submitted again: the first request created no job"
-        self.on_change(asset_id, row.note if again else Stage.SENDING.value)
+        queue = f"; {self.queue_text()}" if self.queue_text() else ""
+        self.on_change(asset_id, (row.note if again else Stage.SENDING.value) + queue)
 
     def accepted(self, asset_id: str, task_id: str, *, early: bool) -> None:
         """Note that a job was accepted."""

@@ -73,6 +73,7 @@ async def run_jobs(
             board.attached(asset_id, task.task_id)
             await _await_job(task, asset_id, board, listener, timeout)
 
+    board.queue = lambda: client.pacing
     jobs = {asset_id: asyncio.create_task(run(asset_id)) for asset_id in asset_ids}
     await _gather(jobs.values())
 

@@ -134,6 +134,8 @@ def board_table(
         table.add_row(sign, name, Text(_stage_text(board, row), style), Text(_remark(row), "dim"))
     if len(rows) < len(board.rows):
         table.add_row("", Text(f"{len(board.rows)} in all"), Text(_totals(board)), "")
+    if queue := board.queue_text():
+        table.add_row("", "", Text(queue, "dim"), "")
     return table
 
 

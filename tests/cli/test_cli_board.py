@@ -7,7 +7,7 @@ import logging
 import pytest
 from rich.console import Console
 
-from mavi_async._records import Intent, IntentState, Submission
+from mavi_async._records import Intent, IntentState, Pacing, Submission
 from mavi_async.cli._board import Board, NotSubmitted, Stage, watched_store
 from mavi_async.cli._progress import Progress, board_table
 from mavi_async.stores import MemoryStore, TaskStore
@@ -205,3 +205,19 @@ def test_what_the_package_logs_becomes_a_note(board: Board) -> None:
     logging.getLogger("mavi_async").debug("not this")
 
     assert "look: [1mhere\n" == stream.getvalue()
+
+
+@pytest.mark.asyncio
+async def test_the_queue_is_told(board: Board) -> None:
+    """Below the rows, and whenever a request leaves; not where nobody waits."""
+    said: list[str] = []
+    board.on_change = lambda _, text: said.append(text)
+    store = watched_store(board, MemoryStore())
+    queue_was_told = [line for line in shown(board) if "queued," in line]
+    board.queue = lambda: Pacing(3, 125.4)
+
+    await store.begin_intent(intent("re_1"))
+
+    assert [] == queue_was_told
+    assert "3 queued, about 2:05 in all" == shown(board)[-1]
+    assert ["being submitted; 3 queued, about 2:05 in all"] == said
