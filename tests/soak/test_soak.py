@@ -30,7 +30,7 @@ STORES: Final[dict[str, tuple[int, int]]] = {"memory": (250, 10), "sqlite": (100
 # One small object for each task would be more.
 NOISE: Final = {
     "blocks": 1_500,
-    "bytes": 128 * 1024,
+    "bytes": 256 * 1024,
     "resident MiB": 16,
     "objects": 4,
     "file KiB": 256,
@@ -177,18 +177,21 @@ async def soak(
             await world.live_through(count, at_once=at_once, submits=submits)
             await world.settle(patience)
             gc.collect()
-            return await kept_by(world) + held_by_process() + on_disk(world)
+            # First, since to look at every object takes memory as well.
+            resident = Counter({"resident MiB": resident_mib()})
+            return resident + await kept_by(world) + held_by_process() + on_disk(world)
 
-        baseline, resident = await live(2 * at_once), resident_mib()
+        baseline = await live(max(2 * at_once, count // 10))
         # What is to be empty must be so from the start: these have no baseline.
         left = await kept_by(world) + (await live(count - count // 5) - baseline)
-        left["resident MiB"] = resident_mib() - resident
         # Every allocation is followed for a part of them only: it takes most of the time.
         tracemalloc.start()
         try:
             await live(at_once)
             before, _ = tracemalloc.get_traced_memory()
-            left |= await live(count // 5) - baseline
+            traced = await live(count // 5) - baseline
+            del traced["resident MiB"]  # what follows the allocations takes most of it
+            left |= traced
             left["bytes"] = tracemalloc.get_traced_memory()[0] - before
         finally:
             tracemalloc.stop()
