@@ -169,8 +169,8 @@ class Checks:
         if not self._waiting_for_nothing():
             return
         if not world.observer.local:
-            real_seconds = 0.2 if world.lost_hint else 10.0
-            await world.loop.hear(lambda: not self._waiting_for_nothing(), real_seconds)
+            # Another process's callback is found by a thread, in real time.
+            await world.loop.hear(lambda: world.lost_hint or not self._waiting_for_nothing(), 10.0)
         if world.lost_hint:
             await world.loop.rest(_SWEPT)
         if late := self._waiting_for_nothing():
