@@ -31,7 +31,7 @@ STORES: Final[dict[str, tuple[int, int]]] = {"memory": (250, 10), "sqlite": (100
 NOISE: Final = {
     "blocks": 1_500,
     "bytes": 256 * 1024,
-    "resident MiB": 16,
+    "resident MiB": 32,
     "objects": 4,
     "file KiB": 256,
 }
