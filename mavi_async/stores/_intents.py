@@ -24,7 +24,10 @@ class Intents:
         self._of_key: dict[tuple[str, str], str] = {}
 
     def begin(self, intent: Intent, now: float) -> Intent:
-        """Keep an intent, or return the one that has its key."""
+        """Keep an intent, or return itself if it was accepted, or the one that has its key."""
+        own = self.get(intent.intent_id, now)
+        if own is not None and own.state is IntentState.ACCEPTED:
+            return own
         if intent.idempotency_key is not None:
             earlier = self.find(intent.account, intent.idempotency_key, now)
             if earlier is not None and earlier.intent_id != intent.intent_id:

@@ -177,16 +177,25 @@ class MemoryStore:
         return any(found)
 
     async def begin_intent(self, intent: Intent) -> Intent:
-        """Keep an intent before its request leaves, or return the earlier one of its key."""
+        """Keep an intent before its request leaves, or return the one that stands in its way."""
         now = self._clock()
         self._remove_old(now)
         return self._intents.begin(intent, now)
 
     async def update_intent(
-        self, intent_id: str, state: IntentState, *, task_id: str | None = None
+        self,
+        intent_id: str,
+        state: IntentState,
+        *,
+        task_id: str | None = None,
+        only_if: IntentState | None = None,
     ) -> bool:
-        """Note how an intent's request ended; return False if there is none of that name."""
-        return self._intents.update(intent_id, state, task_id)
+        """Note how an intent's request ended; return False if there is none to change."""
+        intent = self._intents.get(intent_id, self._clock())
+        if intent is None or only_if not in (None, intent.state):
+            return False
+        self._intents.update(intent_id, state, task_id)
+        return True
 
     async def adopt(self, intent_id: str, task_id: str) -> Submission | None:
         """Make an unmatched callback that of an intent whose outcome is unknown."""

@@ -190,15 +190,31 @@ class TaskStore(Protocol):
         """Keep an intent before its request leaves, for the first time or again.
 
         Returns:
-            The intent; or another one of the same account and idempotency key, unchanged,
-            unless that one is `IntentState.NOT_SENT`, whose place this one then takes.
+            The intent; or, unchanged, what is there instead: the same one where it was
+            `IntentState.ACCEPTED` meanwhile, or another one of the same account and
+            idempotency key, unless that is `IntentState.NOT_SENT`: its place is then taken.
         """
         ...
 
     async def update_intent(
-        self, intent_id: str, state: IntentState, *, task_id: str | None = None
+        self,
+        intent_id: str,
+        state: IntentState,
+        *,
+        task_id: str | None = None,
+        only_if: IntentState | None = None,
     ) -> bool:
-        """Note how an intent's request ended; return False if there is none of that name."""
+        """Note how an intent's request ended.
+
+        Args:
+            intent_id: The intent.
+            state: What it is from now on.
+            task_id: Its job; ``None`` leaves that as it is.
+            only_if: Change it only while it reads as this state, in the same step.
+
+        Returns:
+            False, with nothing changed, if there is none of that name or it is in another state.
+        """
         ...
 
     async def adopt(self, intent_id: str, task_id: str) -> Submission | None:

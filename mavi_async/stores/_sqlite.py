@@ -153,17 +153,28 @@ class SQLiteStore:
         return await self._connections.write(lambda each: jobs.forget(each, task_id))
 
     async def begin_intent(self, intent: Intent) -> Intent:
-        """Keep an intent before its request leaves, or return the earlier one of its key."""
+        """Keep an intent before its request leaves, or return the one that stands in its way."""
         now, ttl = self._clock(), self._bounds.ttl
         return await self._connections.write(lambda each: jobs.begin_intent(each, now, ttl, intent))
 
     async def update_intent(
-        self, intent_id: str, state: IntentState, *, task_id: str | None = None
+        self,
+        intent_id: str,
+        state: IntentState,
+        *,
+        task_id: str | None = None,
+        only_if: IntentState | None = None,
     ) -> bool:
-        """Note how an intent's request ended; return False if there is none of that name."""
-        return await self._connections.write(
-            lambda each: jobs.update_intent(each, intent_id, state, task_id=task_id)
+        """Note how an intent's request ended; return False if there is none to change."""
+        update = partial(
+            jobs.update_intent,
+            now=self._clock(),
+            intent_id=intent_id,
+            state=state,
+            task_id=task_id,
+            only_if=only_if,
         )
+        return await self._connections.write(update)
 
     async def adopt(self, intent_id: str, task_id: str) -> Submission | None:
         """Make an unmatched callback that of an intent whose outcome is unknown."""

@@ -25,10 +25,11 @@ __all__ = [
     "update_intent",
 ]
 
-# The columns of an `Intent`, as of a moment.
-_INTENTS: Final = """
+# The state of an intent, and the columns of an `Intent`, as of a moment.
+_READS_AS: Final = "CASE WHEN state = 'sending' AND expires_at < :now THEN 'unknown' ELSE state END"
+_INTENTS: Final = f"""
     SELECT intent_id, account, asset_id, created_at, expires_at, idempotency_key, task_id, endpoint,
-        CASE WHEN state = 'sending' AND expires_at < :now THEN 'unknown' ELSE state END AS reads_as
+        {_READS_AS} AS reads_as
     FROM intent
 """
 _SUBMISSIONS: Final = """
@@ -49,7 +50,8 @@ def put_submission(
     """Keep an accepted job, and claim the callback that came before it."""
     drop_a_little(connection, now - ttl)
     if intent_id is not None:
-        update_intent(connection, intent_id, IntentState.ACCEPTED, task_id=submission.task_id)
+        accepted = IntentState.ACCEPTED
+        update_intent(connection, now, intent_id, accepted, task_id=submission.task_id)
     connection.execute(
         "INSERT INTO task (task_id, account, asset_id, submitted_at, kept_at)"
         " VALUES (:task_id, :account, :asset_id, :submitted_at, :now)"
@@ -104,8 +106,11 @@ def forget(connection: sqlite3.Connection, task_id: str) -> bool:
 
 
 def begin_intent(connection: sqlite3.Connection, now: float, ttl: float, intent: Intent) -> Intent:
-    """Keep an intent before its request leaves, or return the earlier one of its key."""
+    """Keep an intent before its request leaves, or return the one that stands in its way."""
     drop_a_little(connection, now - ttl)
+    own = get_intent(connection, now, intent.intent_id)
+    if own is not None and own.state is IntentState.ACCEPTED:
+        return own
     if intent.idempotency_key is not None:
         earlier = find_intent(connection, now, intent.account, intent.idempotency_key)
         if earlier is not None and earlier.intent_id != intent.intent_id:
@@ -127,15 +132,24 @@ def begin_intent(connection: sqlite3.Connection, now: float, ttl: float, intent:
 
 def update_intent(
     connection: sqlite3.Connection,
+    now: float,
     intent_id: str,
     state: IntentState,
     *,
     task_id: str | None = None,
+    only_if: IntentState | None = None,
 ) -> bool:
-    """Note how an intent's request ended; return False if there is none of that name."""
+    """Note how an intent's request ended; return False if there is none to change."""
     cursor = connection.execute(
-        "UPDATE intent SET state = ?, task_id = coalesce(?, task_id) WHERE intent_id = ?",
-        (state.value, task_id, intent_id),
+        "UPDATE intent SET state = :state, task_id = coalesce(:task_id, task_id)"
+        f" WHERE intent_id = :intent_id AND (:only_if IS NULL OR {_READS_AS} = :only_if)",
+        {
+            "now": now,
+            "intent_id": intent_id,
+            "state": state.value,
+            "task_id": task_id,
+            "only_if": None if only_if is None else only_if.value,
+        },
     )
     return cursor.rowcount > 0
 

@@ -50,6 +50,32 @@ async def only_an_intent_that_is_there_is_updated(trial: Trial) -> None:
 
 
 @check(rule=7)
+async def intent_is_updated_only_in_the_state_that_is_asked_for(trial: Trial) -> None:
+    """As it reads now: whoever ends what is unknown must not free the key of a job."""
+    store = trial.open()
+    for each in HELD:
+        await store.begin_intent(trial.intent(each.name, key=each.name))
+        await store.update_intent(each.name, each, task_id="t")
+    past = attrs.evolve(trial.intent("past"), expires_at=trial.now - MINUTE)
+    await store.begin_intent(past)
+
+    for each in (IntentState.SENDING, IntentState.ACCEPTED):
+        before = await store.get_intent(each.name)
+        updated = await store.update_intent(
+            each.name, IntentState.NOT_SENT, task_id="u", only_if=IntentState.UNKNOWN
+        )
+        expect(f"update_intent of {each.name} only if UNKNOWN", False, updated)
+        expect("get_intent after it", before, await store.get_intent(each.name))
+    updated = await store.update_intent("past", IntentState.UNKNOWN, only_if=IntentState.SENDING)
+    expect("update_intent of SENDING past its time only if SENDING", False, updated)
+    for name in ("UNKNOWN", "past"):
+        updated = await store.update_intent(name, IntentState.NOT_SENT, only_if=IntentState.UNKNOWN)
+        expect(f"update_intent of {name} only if UNKNOWN", True, updated)
+        found = await store.get_intent(name)
+        expect("its state after it", IntentState.NOT_SENT, found and found.state)
+
+
+@check(rule=7)
 async def intents_without_a_key_are_all_kept(trial: Trial) -> None:
     """The same asset may be submitted twice on purpose."""
     store = trial.open()
@@ -108,6 +134,35 @@ async def intent_is_begun_again(trial: Trial) -> None:
     found = await store.begin_intent(trial.intent("other", key="k"))
     expect("begin_intent of another with its key", "of-k", found.intent_id)
     expect("list_intents", {"of-k", "of-None"}, {*await intent_ids(store, IntentState.SENDING)})
+
+
+@check(rule=7)
+async def accepted_intent_is_not_begun_again(trial: Trial) -> None:
+    """Somebody may have adopted it while it waited for its next try: its job stays known."""
+    store = trial.open()
+    for key in ("k", None):
+        begun = trial.intent(f"of-{key}", key=key)
+        await store.begin_intent(begun)
+        await store.update_intent(begun.intent_id, IntentState.ACCEPTED, task_id=f"t-{key}")
+        accepted = attrs.evolve(begun, state=IntentState.ACCEPTED, task_id=f"t-{key}")
+        again = attrs.evolve(begun, expires_at=begun.expires_at + MINUTE)
+
+        expect("begin_intent of an ACCEPTED one", accepted, await store.begin_intent(again))
+        expect("get_intent after it", accepted, await store.get_intent(begun.intent_id))
+
+
+@check(rule=7)
+async def unknown_intent_is_begun_again(trial: Trial) -> None:
+    """By the submission that it is: it knows that it sent nothing, or is told to send twice."""
+    store = trial.open()
+    noted, late = trial.intent("noted", key="k"), trial.intent("late", key="l")
+    await store.begin_intent(noted)
+    await store.update_intent("noted", IntentState.UNKNOWN)
+    await store.begin_intent(attrs.evolve(late, expires_at=trial.now - MINUTE))
+
+    for each in (noted, late):
+        expect("begin_intent of an UNKNOWN one again", each, await store.begin_intent(each))
+        expect("get_intent after it", each, await store.get_intent(each.intent_id))
 
 
 @check(rule=7, moves_clock=True)

@@ -217,10 +217,15 @@ class OvertakingStore(MemoryStore):
     """A store in which another process takes the key as soon as a request was refused."""
 
     async def update_intent(
-        self, intent_id: str, state: IntentState, *, task_id: str | None = None
+        self,
+        intent_id: str,
+        state: IntentState,
+        *,
+        task_id: str | None = None,
+        only_if: IntentState | None = None,
     ) -> bool:
         """Note it; then the other process submits."""
-        found = await super().update_intent(intent_id, state, task_id=task_id)
+        found = await super().update_intent(intent_id, state, task_id=task_id, only_if=only_if)
         mine = await self.get_intent(intent_id)
         if state is IntentState.NOT_SENT and mine is not None:
             await self.begin_intent(

@@ -271,7 +271,12 @@ class HintsFromAThread(MemoryStore):
 @breaks("intent_is_kept", "outcome_is_kept_however_late", "jobs_survive_a_restart")
 class OutcomesAreForgotten(MemoryStore):
     async def update_intent(
-        self, intent_id: str, state: IntentState, *, task_id: str | None = None
+        self,
+        intent_id: str,
+        state: IntentState,
+        *,
+        task_id: str | None = None,
+        only_if: IntentState | None = None,
     ) -> bool:
         return await self.get_intent(intent_id) is not None
 
@@ -279,10 +284,28 @@ class OutcomesAreForgotten(MemoryStore):
 @breaks("only_an_intent_that_is_there_is_updated")
 class UpdatesWhatIsNotThere(MemoryStore):
     async def update_intent(
-        self, intent_id: str, state: IntentState, *, task_id: str | None = None
+        self,
+        intent_id: str,
+        state: IntentState,
+        *,
+        task_id: str | None = None,
+        only_if: IntentState | None = None,
     ) -> bool:
-        await super().update_intent(intent_id, state, task_id=task_id)
+        await super().update_intent(intent_id, state, task_id=task_id, only_if=only_if)
         return True
+
+
+@breaks("intent_is_updated_only_in_the_state_that_is_asked_for")
+class UpdatesInAnyState(MemoryStore):
+    async def update_intent(
+        self,
+        intent_id: str,
+        state: IntentState,
+        *,
+        task_id: str | None = None,
+        only_if: IntentState | None = None,
+    ) -> bool:
+        return await super().update_intent(intent_id, state, task_id=task_id)
 
 
 @breaks("intents_without_a_key_are_all_kept", "intents_are_listed_by_state_and_account")
@@ -309,6 +332,21 @@ class KeysAreAlwaysFree(MemoryStore):
         if earlier is not None and earlier.intent_id != intent.intent_id:
             await self.update_intent(earlier.intent_id, IntentState.NOT_SENT)
         return await super().begin_intent(intent)
+
+
+@breaks("accepted_intent_is_not_begun_again")
+class BeginsWhatIsAccepted(MemoryStore):
+    async def begin_intent(self, intent: Intent) -> Intent:
+        self._intents._begun.pop(intent.intent_id, None)
+        return await super().begin_intent(intent)
+
+
+@breaks("unknown_intent_is_begun_again")
+class UnknownStaysUnknown(MemoryStore):
+    async def begin_intent(self, intent: Intent) -> Intent:
+        own = await self.get_intent(intent.intent_id)
+        is_unknown = own is not None and own.state is IntentState.UNKNOWN
+        return own if own and is_unknown else await super().begin_intent(intent)
 
 
 @breaks("intent_is_begun_again")
