@@ -292,6 +292,12 @@ class Checks:
         if not done - collected <= due <= done:
             raise Broken("I16", f"{due} of {done} are not collected, though {collected} are")
 
+    def nobody_watches(self) -> None:
+        """I7: where nobody waits, nobody asks the store for hints."""
+        for process in self._world.processes:
+            if process.dispatcher._lookout._is_on:
+                raise Broken("I7", "somebody looks out, and nobody waits")
+
     def nothing_runs(self) -> None:
         """I7: what was closed does nothing more."""
         for process in self._world.processes:

@@ -50,21 +50,20 @@ async def drop_unknown(self: Dispatcher, task_id: str, body: bytes) -> Delivery:
 
 async def pin_nothing(self: Dispatcher, task: SpeakerTask) -> bytes | None:
     """Hand out what a later body may still replace."""
-    await self._lookout.begin()
     return await self._store.get_callback(task.task_id)
 
 
-async def check_then_register(self: Dispatcher, task: SpeakerTask) -> bytes | None:
+async def check_then_register(self: Dispatcher, task: SpeakerTask) -> None:
     """Miss what comes between the look and the hints."""
-    if await self._store.get_callback(task.task_id) is None:
+    try:
+        await self.find(task)
         await self._lookout.begin()
-        return None
-    return await self._store.pin_callback(task.task_id)
+    finally:
+        self.stop_watching_if_idle()
 
 
 async def never_check(self: Dispatcher, task: SpeakerTask) -> None:
     """Hear of what is new, and never look."""
-    await self._lookout.begin()
 
 
 async def overwrite(self: MemoryStore, task_id: str, body: bytes, *, seen: bool) -> Put:
@@ -191,10 +190,14 @@ BUGS: Final[dict[str, tuple[Plant, tuple[str, ...]]]] = {
         ),
         ("I4", "I6"),
     ),
-    "check before register": (method(Dispatcher, "_find", check_then_register), ("I2",)),
-    "no check at all": (method(Dispatcher, "_find", never_check), ("I2",)),
+    "check before register": (method(Dispatcher, "look", check_then_register), ("I2",)),
+    "no check at all": (method(Dispatcher, "find", never_check), ("I2",)),
     "reading consumes": (method(MemoryStore, "pin_callback", consume), ("I1", "I5", "I9")),
     "a leak on cancellation": (method(SpeakerTask, "_wait_for_body", leak), ("I7",)),
+    "hints that nobody waits for": (
+        method(Dispatcher, "stop_watching_if_idle", lambda _: None),
+        ("I7",),
+    ),
     "waking before persisting": (method(Dispatcher, "_take", wake_first), ("I3", "I9")),
     "what was seen is replaced": (method(Dispatcher, "_find", pin_nothing), ("I5",)),
     "nobody looks for lost hints": (method(Lookout, "_look", look_for_nothing), ("I2",)),

@@ -139,6 +139,7 @@ class World:
         for process in self.processes:
             process.handles.clear()
         await self.step("job0", Op("nothing"))
+        self._checks.nobody_watches()
         await self._checks.lists()
         for process in self.processes:
             await process.client.aclose()
