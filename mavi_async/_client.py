@@ -1,5 +1,6 @@
 """The client: submit, await, close."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Literal, Self, get_args
 
@@ -14,13 +15,14 @@ from mavi_async._configuration import (
     checked_task_id,
     find_base_url,
 )
+from mavi_async._decisions import abandon, list_unknown
 from mavi_async._diarization import Diarization
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._endpoints import GENERATE, SUBMIT, Endpoints
 from mavi_async._errors import ClientClosed, ConfigurationError, TaskStateError
 from mavi_async._loop import Home
 from mavi_async._polling import Poller
-from mavi_async._records import Pacing, Submission
+from mavi_async._records import Intent, Pacing, Submission
 from mavi_async._retry import RetryPolicy
 from mavi_async._secret import find_api_key
 from mavi_async._silence import SilenceAlarm
@@ -217,6 +219,7 @@ class MaviClient:
         asset_id: str,
         *,
         idempotency_key: str | None = None,
+        max_wait: float | None = None,
         timeout: float | Unset | None = UNSET,
     ) -> Diarization:
         """Submit a recording and await its result, in one call.
@@ -224,6 +227,7 @@ class MaviClient:
         Args:
             asset_id: An uploaded recording.
             idempotency_key: As for `submit_speaker`.
+            max_wait: As for `submit_speaker`.
             timeout: Seconds to wait for the callback once the recording is submitted; ``None``
                 waits for ever, the default is the client's ``result_timeout``.
 
@@ -231,7 +235,11 @@ class MaviClient:
             MaviError: As `submit_speaker` and `SpeakerTask.wait` do. A `TaskTimeout` carries
                 the ``task_id`` with which to attach to the job again.
         """
-        task = await self.submit_speaker(asset_id, idempotency_key=idempotency_key)
+        if not isinstance(timeout, Unset) and timeout is not None:
+            checked_seconds(timeout, "timeout")  # before anything is billed
+        task = await self.submit_speaker(
+            asset_id, idempotency_key=idempotency_key, max_wait=max_wait
+        )
         return await task.wait(timeout)
 
     async def generate_speaker(self, asset_id: str, *, timeout: float = 300.0) -> Diarization:
@@ -297,14 +305,47 @@ class MaviClient:
             task_id: The job whose callback is in the store.
 
         Raises:
-            ConfigurationError: If the submission is not unknown or the callback not unmatched;
-                nothing is changed then. Doing it twice is allowed.
+            ConfigurationError: If they do not fit: the submission is not an unknown one of this
+                account, or no unmatched callback of a speaker job is here. Nothing is changed
+                then. Doing it twice is allowed.
             StoreError: If the store is down.
             ClientClosed: If the client was closed.
             TaskStateError: Outside ``async with``, or in another event loop.
         """
         self._check_open()
         return await self._jobs.adopt(intent_id, checked_task_id(task_id))
+
+    async def unknown_submissions(self) -> Sequence[Intent]:
+        """Return the submissions of the account that may have created a job, oldest first.
+
+        Each ended in `SubmitOutcomeUnknown`, or its process died in the middle of it. It stays
+        until you decide: `adopt` its callback, or `abandon` it.
+
+        Raises:
+            StoreError: If the store is down.
+            ClientClosed: If the client was closed.
+            TaskStateError: Outside ``async with``, or in another event loop.
+        """
+        self._check_open()
+        return await list_unknown(self._dispatcher.store, account=self._account)
+
+    async def abandon(self, intent_id: str) -> None:
+        """Decide that no job came of an unknown submission; its idempotency key is free then.
+
+        If there was a job after all, submitting the recording again pays for it twice.
+
+        Args:
+            intent_id: The submission, as `SubmitOutcomeUnknown` names it.
+
+        Raises:
+            ConfigurationError: If it is not an unknown one of this account, for example since
+                its callback was adopted meanwhile. Nothing is changed then.
+            StoreError: If the store is down.
+            ClientClosed: If the client was closed.
+            TaskStateError: Outside ``async with``, or in another event loop.
+        """
+        self._check_open()
+        await abandon(self._dispatcher.store, intent_id, account=self._account)
 
     async def aclose(self) -> None:
         """Close the client; closing twice is allowed.

@@ -178,6 +178,14 @@ class Dispatcher:
     async def look(self, task: SpeakerTask) -> None:
         """Settle a task whose callback is in the store, and have later ones announced."""
         self._home.enter()
+        try:
+            await self._lookout.begin()
+            await self.find(task)
+        finally:
+            self.stop_watching_if_idle()
+
+    async def find(self, task: SpeakerTask) -> None:
+        """Settle a task whose callback is in the store."""
         body = await in_time(self._find(task))
         if body is not None and not task.done():
             task.settle(body, await _decode(body, task))
@@ -264,8 +272,7 @@ class Dispatcher:
         return found or TRANSITIONS[State.ABSENT, event].delivery or Delivery.STORED
 
     async def _find(self, task: SpeakerTask) -> bytes | None:
-        """Make sure that hints come before looking, and that what is found stays."""
-        await self._lookout.begin()
+        """Make sure that what is found stays."""
         if await self._store.get_callback(task.task_id) is None:
             return None
         return await self._store.pin_callback(task.task_id)

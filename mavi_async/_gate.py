@@ -7,7 +7,7 @@ over when its request has really left, not when it was allowed to.
 import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.lowlevel
@@ -166,12 +166,19 @@ class Gate:
         next_at = self._last_begins_at + self._spacing - time.monotonic()
         return Pacing(queued, max(0.0, next_at) + queued * self._spacing)
 
-    async def enter(self, *, at_head: bool = False, within: float | None = None) -> Turn:
+    async def enter(
+        self,
+        *,
+        at_head: bool = False,
+        within: float | None = None,
+        first: Callable[[], Awaitable[None]] | None = None,
+    ) -> Turn:
         """Wait for a turn; the caller ends it with `Turn.answered` or `Turn.unanswered`.
 
         Args:
             at_head: Whether to go before everybody who waits.
             within: Seconds in which the turn must begin; ``None`` if it may take any time.
+            first: Awaited at the head of the queue; what it raises leaves the slot to the next.
 
         Raises:
             QueueTooLong: If the turn would not begin in time, as soon as that is known.
@@ -184,6 +191,8 @@ class Gate:
         await self._become_head(within, at_head=at_head)
         self._head_waits = True
         try:
+            if first is not None:
+                await first()
             turn = await self._departure(until)
         except BaseException:
             self._free += 1

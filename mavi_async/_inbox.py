@@ -6,12 +6,18 @@ from mavi_async._polling import Poller, Polling
 from mavi_async._records import Delivery
 from mavi_async._registry import Action, Event, Registry
 from mavi_async._task import SpeakerTask
+from mavi_async.stores import TaskStore
 
 __all__ = ["Inbox"]
 
 
 class Source(Protocol):
     """Where callbacks come from: a dispatcher."""
+
+    @property
+    def store(self) -> TaskStore:
+        """Where callbacks are kept."""
+        ...
 
     def connect(self, inbox: "Inbox") -> None:
         """Deliver to an inbox from now on."""
@@ -79,6 +85,11 @@ class Inbox:
     def held(self) -> tuple[SpeakerTask, ...]:
         """The tasks that somebody waits for."""
         return tuple(self._registry.held)
+
+    @property
+    def looks_again(self) -> bool:
+        """Whether what is awaited is looked for now and then."""
+        return not self._source.store.local
 
     def hold(self, task: SpeakerTask) -> None:
         """Keep a task alive although nobody may refer to it."""

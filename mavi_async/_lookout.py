@@ -8,7 +8,6 @@ import anyio
 
 from mavi_async._background import Background, Job
 from mavi_async._backoff import pauses
-from mavi_async._errors import StoreError
 from mavi_async._loop import Waiter, new_waiter
 from mavi_async.stores import TaskStore
 from mavi_async.stores._deadline import in_time
@@ -47,27 +46,33 @@ class Lookout:
         self._on_hint = on_hint
         self._lock = anyio.Lock(fast_acquire=True)
         self._is_on = False
-        self._has_hints = False
+        self._is_subscribed = False
         self._stop_hints: Callable[[], None] | None = None
         self._sweeping: Job[None] | None = None
         self._pausing: Waiter | None = None
 
     async def begin(self) -> None:
-        """Return once no callback can be missed any more; called before each first look."""
-        if not self._is_on:
-            async with self._lock:
-                if not self._is_on:
-                    self._stop_hints = await self._store.watch(self._on_hint)
-                    self._has_hints = self._stop_hints is not None
-                    self._is_on = True
-                    if not self._store.local:
-                        self._sweeping = self._background.start(self._sweep)
-        elif self._pausing is not None and not self._has_hints:
-            self._pausing.wake()  # somebody new waits, who may be answered soon
+        """Return once no callback can be missed any more; called before each first look.
+
+        Raises:
+            StoreError: If there are no hints yet; they are asked for again.
+        """
+        self._is_on = True
+        if self._is_subscribed:
+            if self._pausing is not None and self._stop_hints is None:
+                self._pausing.wake()  # somebody new waits, who may be answered soon
+            return
+        async with self._lock:
+            try:
+                if not self._is_subscribed:
+                    await self._subscribe()
+            finally:
+                if self._is_on and self._sweeping is None and not self._store.local:
+                    self._sweeping = self._background.start(self._sweep)
 
     def end(self) -> None:
         """Look no more."""
-        self._is_on = False
+        self._is_on = self._is_subscribed = False
         if self._stop_hints is not None:
             self._stop_hints()
             self._stop_hints = None
@@ -75,20 +80,27 @@ class Lookout:
             self._sweeping.cancel()
             self._sweeping = None
 
+    async def _subscribe(self) -> None:
+        stop_hints = await in_time(self._store.watch(self._on_hint))
+        if self._is_on:
+            self._stop_hints, self._is_subscribed = stop_hints, True
+        elif stop_hints is not None:  # it was ended meanwhile
+            stop_hints()
+
     async def _sweep(self) -> None:
         while True:
-            first = _LONGEST_PAUSE if self._has_hints else _FIRST_PAUSE
+            first = _FIRST_PAUSE if self._stop_hints is None else _LONGEST_PAUSE
             for pause in pauses(first, _LONGEST_PAUSE):
                 self._pausing = new_waiter()
                 if await self._pausing.park(pause):
                     break
-                await self._look()
+                try:
+                    await self._look()
+                except Exception as error:  # noqa: BLE001 - the next time may be better
+                    log.warning("whether callbacks have come is open: %s", error)
 
     async def _look(self) -> None:
-        try:
-            arrived = await in_time(self._store.list_arrived(self._awaited()))
-        except StoreError as error:
-            log.warning("whether callbacks have come is open: %s", error)
-            return
-        for task_id in arrived:
+        if not self._is_subscribed:
+            await self._subscribe()
+        for task_id in await in_time(self._store.list_arrived(self._awaited())):
             self._on_hint(task_id)

@@ -10,7 +10,7 @@ from typing import Final
 
 from mavi_async._background import Background
 from mavi_async._backoff import pauses
-from mavi_async._errors import StoreError, TaskStateError
+from mavi_async._errors import TaskStateError
 from mavi_async._loop import Waiter, new_waiter
 from mavi_async.stores import TaskStore
 from mavi_async.stores._deadline import in_time
@@ -72,7 +72,7 @@ class Receipts:
             return
         try:
             await in_time(self._store.mark_collected(noted))
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001 - the next time may be better
             log.warning("that %d results were handed out is not noted: %s", len(noted), error)
         else:
             self._due -= noted

@@ -3,11 +3,11 @@
 import heapq
 import logging
 import time
+from typing import Final
 
 import attrs
 
 from mavi_async._background import Background, Hook
-from mavi_async._errors import StoreError
 from mavi_async._loop import Waiter, new_waiter
 from mavi_async._records import Submission
 from mavi_async.stores import TaskStore
@@ -16,6 +16,8 @@ from mavi_async.stores._deadline import in_time
 __all__ = ["SilenceAlarm"]
 
 log = logging.getLogger("mavi_async")
+
+_AGAIN_AFTER: Final = 30.0
 
 
 @attrs.frozen(order=True)
@@ -86,14 +88,21 @@ class SilenceAlarm:
     async def _check(self, submission: Submission) -> None:
         try:
             last = await in_time(self._store.last_callback_at())
-            found = await in_time(self._store.get_submission(submission.task_id))
-        except StoreError as error:
+            is_missed = await in_time(self._is_missed(submission.task_id))
+        except Exception as error:  # noqa: BLE001 - the next time may be better
             log.warning("whether callbacks come at all is open: %s", error)
+            heapq.heappush(self._expected, _Expected(time.time() + _AGAIN_AFTER, submission))
             return
         is_silent = last is None or last < submission.submitted_at
-        if is_silent and found is not None and last != self._went_off_after:
+        if is_silent and is_missed and last != self._went_off_after:
             self._went_off_after = last
             self._go_off(submission)
+
+    async def _is_missed(self, task_id: str) -> bool:
+        """Whether a job is still there, and its callback did not come before its answer."""
+        if await self._store.get_submission(task_id) is None:
+            return False
+        return not await self._store.list_arrived([task_id])
 
     def _go_off(self, submission: Submission) -> None:
         log.error(

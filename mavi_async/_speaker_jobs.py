@@ -5,22 +5,23 @@ import time
 from functools import partial
 from typing import Final
 
-import anyio
 import attrs
 
 from mavi_async._background import Background
 from mavi_async._backoff import pauses
+from mavi_async._decisions import adopt
 from mavi_async._diarization import Diarization
 from mavi_async._dispatcher import Dispatcher
-from mavi_async._errors import ConfigurationError, StoreError
+from mavi_async._errors import ConfigurationError
 from mavi_async._inbox import Inbox
+from mavi_async._patience import Patience
 from mavi_async._records import Intent, IntentState, Submission
 from mavi_async._silence import SilenceAlarm
 from mavi_async._submit import KeyTaken, Submitter
 from mavi_async._task import SpeakerTask
 from mavi_async._wire import Envelope, decode_sync_result, submitted_task_id
 from mavi_async.stores import TaskStore
-from mavi_async.stores._deadline import in_time
+from mavi_async.stores._deadline import eventually, in_time
 
 __all__ = ["SpeakerJobs"]
 
@@ -28,7 +29,6 @@ log = logging.getLogger("mavi_async")
 
 _FIRST_LOOK: Final = 0.05
 _LONGEST_LOOK: Final = 1.0
-_RECORD_AGAIN: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 @attrs.frozen
@@ -53,16 +53,18 @@ class SpeakerJobs:
         self, submitter: Submitter[SpeakerTask], asset_id: str, key: str | None
     ) -> SpeakerTask:
         """Submit a recording, unless an earlier submission has the idempotency key."""
-        if key is None:
-            return await submitter.submit(asset_id)
+        patience = submitter.patience(asset_id)
         while True:
-            task = await self._task_with_key(submitter, asset_id, key)
-            if task is not None:
-                return task
+            if key is not None:
+                task = await self._task_with_key(submitter, asset_id, key, patience)
+                if task is not None:
+                    return task
             try:
-                return await submitter.submit(asset_id, key)
-            except KeyTaken:
-                log.info("another submission has the idempotency key of %s", asset_id)
+                return await submitter.submit(asset_id, key, patience)
+            except KeyTaken as taken:
+                log.info("%s was submitted elsewhere meanwhile", asset_id)
+                if taken.intent.task_id is not None and taken.intent.asset_id == asset_id:
+                    return await self._task_of(taken.intent, taken.intent.task_id)
 
     async def record(self, envelope: Envelope, _: bytes, intent: Intent) -> SpeakerTask:
         """Record an accepted job before its task is handed out."""
@@ -74,12 +76,10 @@ class SpeakerJobs:
         except Exception:
             # The job exists and is paid for: its caller gets it, recorded or not.
             log.exception("task %s (%s) is not recorded yet", task_id, intent.asset_id)
-            self.background.start_quietly(
-                partial(self._record_later, submission, intent.intent_id),
-                f"recording task {task_id}",
-            )
+            put = partial(self._store.put_submission, submission, intent_id=intent.intent_id)
+            self.background.start_quietly(partial(eventually, put), f"recording task {task_id}")
         try:
-            await self.dispatcher.look(task)
+            await self.dispatcher.find(task)
         except Exception:
             log.exception("whether task %s was called back early is open", task_id)
         return task
@@ -99,16 +99,20 @@ class SpeakerJobs:
         pending = await in_time(self._store.list_pending(self.account))
         arrived = await in_time(self._store.list_uncollected(self.account))
         jobs = {each.task_id: each for each in (*pending, *arrived)}
+        others = () if jobs else await in_time(self._store.list_pending())
+        if others:
+            log.warning(
+                "the store has pending jobs of other accounts, and none of %s: name the account "
+                "with account=, since without it each API key counts as one",
+                self.account,
+            )
         return [
             self._task(each) for each in sorted(jobs.values(), key=lambda job: job.submitted_at)
         ]
 
     async def adopt(self, intent_id: str, task_id: str) -> SpeakerTask:
         """Bind an unknown submission to a callback that nobody submitted."""
-        submission = await in_time(self._store.adopt(intent_id, task_id))
-        if submission is None:
-            submission = await self._adopted_before(intent_id, task_id)
-        return self._task(submission)
+        return self._task(await adopt(self._store, intent_id, task_id, account=self.account))
 
     @property
     def _store(self) -> TaskStore:
@@ -123,7 +127,7 @@ class SpeakerJobs:
         )
 
     async def _task_with_key(
-        self, submitter: Submitter[SpeakerTask], asset_id: str, key: str
+        self, submitter: Submitter[SpeakerTask], asset_id: str, key: str, patience: Patience
     ) -> SpeakerTask | None:
         """The task of the submission with a key, once it has one; ``None`` if the key is free."""
         for pause in pauses(_FIRST_LOOK, _LONGEST_LOOK):
@@ -139,7 +143,7 @@ class SpeakerJobs:
                 raise submitter.outcome_unknown(intent)
             if intent.task_id is not None:
                 return await self._task_of(intent, intent.task_id)
-            await submitter.gate.rest(pause)
+            await patience.rest(pause)
         raise AssertionError("pauses have no end")
 
     async def _task_of(self, intent: Intent, task_id: str) -> SpeakerTask:
@@ -147,30 +151,3 @@ class SpeakerJobs:
         return self._task(
             submission or Submission(task_id, intent.account, intent.asset_id, intent.created_at)
         )
-
-    async def _record_later(self, submission: Submission, intent_id: str) -> None:
-        for pause in _RECORD_AGAIN:
-            await anyio.sleep(pause)
-            try:
-                await in_time(self._store.put_submission(submission, intent_id=intent_id))
-            except StoreError:
-                continue
-            log.info("task %s is recorded now", submission.task_id)
-            return
-        raise StoreError("gave up: the task is known to this process alone")
-
-    async def _adopted_before(self, intent_id: str, task_id: str) -> Submission:
-        """The job, if this is a repetition; else say why there is nothing to adopt."""
-        intent = await in_time(self._store.get_intent(intent_id))
-        submission = await in_time(self._store.get_submission(task_id))
-        if intent is None:
-            reason = f"there is no submission {intent_id} in this store"
-        elif submission is not None and intent.task_id == task_id:
-            return submission
-        elif intent.state is not IntentState.UNKNOWN:
-            reason = f"submission {intent_id} is {intent.state.value}, not unknown"
-        elif submission is not None:
-            reason = f"task {task_id} belongs to the submission of {submission.asset_id}"
-        else:
-            reason = f"no callback of task {task_id} is in this store: if you have it, feed it"
-        raise ConfigurationError(f"nothing was adopted: {reason}")

@@ -17,15 +17,16 @@ import attrs
 
 from mavi_async._answers import Attempt, Failure, Outcome, Reply, classify, error_for
 from mavi_async._background import Background, JobCancelled
-from mavi_async._errors import PacingTimeout, SubmitOutcomeUnknown
+from mavi_async._errors import StoreError, SubmitOutcomeUnknown
 from mavi_async._gate import Gate, QueueTooLong, Turn
+from mavi_async._patience import Patience
 from mavi_async._records import Intent, IntentState
 from mavi_async._retry import RetryPolicy, next_try
 from mavi_async._structure import Malformed
 from mavi_async._transport import Transport
 from mavi_async._wire import Envelope, request_body
 from mavi_async.stores import TaskStore
-from mavi_async.stores._deadline import in_time
+from mavi_async.stores._deadline import eventually, in_time
 
 __all__ = ["KeyTaken", "Submitter"]
 
@@ -37,7 +38,14 @@ T = TypeVar("T")
 
 
 class KeyTaken(Exception):
-    """Raised where another submission has the idempotency key; nothing was sent."""
+    """Raised where a submission was decided elsewhere meanwhile; nothing was sent.
+
+    Another one has its idempotency key, or its user has adopted a callback for it.
+    """
+
+    def __init__(self, intent: Intent) -> None:
+        super().__init__(intent.intent_id)
+        self.intent = intent
 
 
 @attrs.frozen
@@ -69,12 +77,21 @@ class Submitter(Generic[T]):
     max_wait: float | None
     read: Callable[[Envelope, bytes, Intent], Awaitable[T]]
 
-    async def submit(self, asset_id: str, idempotency_key: str | None = None) -> T:
+    def patience(self, asset_id: str) -> Patience:
+        """Begin to count the time that a submission may wait."""
+        return Patience(self.gate, asset_id, self.max_wait)
+
+    async def submit(
+        self,
+        asset_id: str,
+        idempotency_key: str | None = None,
+        patience: Patience | None = None,
+    ) -> T:
         """Make the request, again where that is safe, until its outcome is known.
 
         Raises:
             KeyTaken: If another submission has the idempotency key, from the start or since the
-                last try.
+                last try, or this one was adopted since.
             ApiError: As the outcome demands.
             PacingTimeout: If its turn does not come in time; nothing was sent.
             StoreError: If the intent cannot be kept; nothing was sent then.
@@ -82,11 +99,11 @@ class Submitter(Generic[T]):
         """
         self.transport.check_usable()
         intent = self._new_intent(asset_id, idempotency_key)
-        queue = _Patience(self.gate, asset_id, self.max_wait)
+        patience = patience or self.patience(asset_id)
         tries = 0
         at_head = False
         while True:
-            turn = await queue.enter(at_head=at_head)
+            turn = await self._turn(intent, patience, at_head=at_head)
             # No await may stand between the turn and the job that ends it.
             job = self.background.start(partial(self._attempt, intent, turn), turn.end)
             try:
@@ -104,8 +121,24 @@ class Submitter(Generic[T]):
             if again is None:
                 raise self._error(attempt, intent)
             log.info("submitting %s again in %.1f s: %s", asset_id, again.delay, _why(attempt))
-            await queue.rest(again.delay)
+            await patience.rest(again.delay)
             at_head = again.at_head
+
+    async def _turn(self, intent: Intent, patience: Patience, *, at_head: bool) -> Turn:
+        try:
+            return await self.gate.enter(
+                at_head=at_head, within=patience.left, first=partial(self._check_key, intent)
+            )
+        except QueueTooLong:
+            raise patience.timeout() from None
+
+    async def _check_key(self, intent: Intent) -> None:
+        """Take no slot for what another submission has done while this one was queued."""
+        if intent.idempotency_key is None:
+            return
+        found = await in_time(self.store.find_intent(self.account, intent.idempotency_key))
+        if found is not None and found.state is not IntentState.NOT_SENT:
+            _check_own(found, intent)
 
     async def _attempt(self, intent: Intent, turn: Turn) -> tuple[Attempt, T | None]:
         """Make one request; the intent says `SENDING` before, and how it ended after."""
@@ -133,9 +166,16 @@ class Submitter(Generic[T]):
     async def _note_sending(self, intent: Intent) -> None:
         expires_at = time.time() + self.deadline + _AFTER_DEADLINE
         sending = attrs.evolve(intent, expires_at=expires_at)
-        kept = await in_time(self.store.begin_intent(sending))
-        if kept.intent_id != intent.intent_id:
-            raise KeyTaken
+        try:
+            kept = await in_time(self.store.begin_intent(sending))
+        except StoreError:
+            # It may be kept all the same, and would then block its key although nothing is sent.
+            free = partial(self.store.update_intent, intent.intent_id, IntentState.NOT_SENT)
+            self.background.start_quietly(
+                partial(eventually, free), f"noting that {intent.asset_id} was not submitted"
+            )
+            raise
+        _check_own(kept, intent)
 
     async def _accepted(self, attempt: Attempt, intent: Intent) -> T | None:
         """Record the job; ``None`` where the answer says yes and cannot be read."""
@@ -194,41 +234,9 @@ class Submitter(Generic[T]):
         )
 
 
-class _Patience:
-    """What is left of the time that a submission may wait."""
-
-    def __init__(self, gate: Gate, asset_id: str, max_wait: float | None) -> None:
-        self._gate = gate
-        self._asset_id = asset_id
-        self._ends_at = None if max_wait is None else time.monotonic() + max_wait
-
-    @property
-    def _left(self) -> float | None:
-        return None if self._ends_at is None else max(0.0, self._ends_at - time.monotonic())
-
-    async def enter(self, *, at_head: bool) -> Turn:
-        """Wait for a turn."""
-        try:
-            return await self._gate.enter(at_head=at_head, within=self._left)
-        except QueueTooLong:
-            raise self._error() from None
-
-    async def rest(self, seconds: float) -> None:
-        """Stay out of the queue, if there is time for that."""
-        left = self._left
-        if left is not None and seconds > left:
-            raise self._error()
-        await self._gate.rest(seconds)
-
-    def _error(self) -> PacingTimeout:
-        state = self._gate.state
-        return PacingTimeout(
-            "the turn to submit comes later than max_wait allows; nothing was sent: "
-            "submit again later, or allow more",
-            self._asset_id,
-            state.queued,
-            round(state.estimated_wait, 1),
-        )
+def _check_own(kept: Intent, intent: Intent) -> None:
+    if kept.intent_id != intent.intent_id or kept.state is IntentState.ACCEPTED:
+        raise KeyTaken(kept)
 
 
 async def _end(turn: Turn, attempt: Attempt, outcome: Outcome) -> None:

@@ -16,6 +16,7 @@ from mavi_async._diarization import Diarization
 from mavi_async._errors import (
     DispatcherClosed,
     MalformedResult,
+    StoreError,
     TaskError,
     TaskFailed,
     TaskStateError,
@@ -50,6 +51,11 @@ class Inbox(Protocol):
     @property
     def result_timeout(self) -> float | None:
         """Seconds to wait by default."""
+        ...
+
+    @property
+    def looks_again(self) -> bool:
+        """Whether what is awaited is looked for now and then."""
         ...
 
     def hold(self, task: "SpeakerTask") -> None:
@@ -147,6 +153,7 @@ class SpeakerTask:
             TaskTimeout: If the callback did not come in time. The job still runs, and waiting
                 again is free.
             DispatcherClosed: If the client was closed meanwhile.
+            StoreError: If a timeout of 0 finds the store down; longer waits look again.
             ConfigurationError: If the timeout is negative or not a number.
         """
         if isinstance(timeout, Unset):
@@ -228,7 +235,7 @@ class SpeakerTask:
         self._inbox.hold(self)
         try:
             started = time.monotonic()
-            await self._inbox.look(self)
+            await self._first_look(needed=timeout == 0)
             left = None if timeout is None else max(0.0, timeout - (time.monotonic() - started))
             in_time = self.done() or await waiter.park(left)
         finally:
@@ -248,6 +255,14 @@ class SpeakerTask:
             "that the webhook URL set at MAVI reaches this service",
             self.task_id,
         )
+
+    async def _first_look(self, *, needed: bool) -> None:
+        try:
+            await self._inbox.look(self)
+        except StoreError as error:
+            if needed or not self._inbox.looks_again:
+                raise
+            log.warning("task %s is looked for again in a while: %s", self.task_id, error)
 
     async def _decode_in_thread(self) -> None:
         """Decode once, whoever else waits: all of them get the same object."""

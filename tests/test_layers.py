@@ -25,7 +25,7 @@ LAYERS = (
     },
     {"_background", "_gate", "_loop", "_secret", "_task", "_transport", "stores"},
     {"_dispatcher", "_inbox", "_lookout", "_polling", "_receipts", "_silence", "_unmatched"},
-    {"_client", "_endpoints", "_receiver", "_speaker_jobs", "_submit"},
+    {"_client", "_decisions", "_endpoints", "_patience", "_receiver", "_speaker_jobs", "_submit"},
     {"__init__", "__main__", "aiohttp", "asgi", "cli", "emulator", "fastapi", "redis", "testing"},
 )
 LAYER_OF = {module: layer for layer, modules in enumerate(LAYERS) for module in modules}

@@ -16,10 +16,12 @@ from mavi_async import (
     MaviClient,
     MemoryStore,
     OutOfCredits,
+    PacingTimeout,
     StoreError,
     SubmitOutcomeUnknown,
 )
 from mavi_async._records import Intent, IntentState, Submission
+from mavi_async.stores import _deadline
 
 KEY = "sk-mavi-0123456789abcdef"
 
@@ -300,6 +302,98 @@ async def test_diarize_takes_a_key(bench: Bench, store: MemoryStore) -> None:
 
         assert "job1" == (await waiter).task_id
         assert ["re_1"] == bench.api.asset_ids
+
+
+async def test_waiting_for_the_first_counts_as_waiting(bench: Bench, store: MemoryStore) -> None:
+    """It ends with `max_wait`, and the first goes on."""
+    bench.api.may_answer.clear()
+    async with bench.client(store) as one, bench.client(store) as two:
+        first = asyncio.create_task(one.submit_speaker("re_1", idempotency_key="k"))
+        await bench.api.arrived.wait()
+        with pytest.raises(PacingTimeout):
+            await two.submit_speaker("re_1", idempotency_key="k", max_wait=0.01)
+        bench.api.may_answer.set()
+
+        assert "job1" == (await first).task_id
+
+
+class UncertainStore(MemoryStore):
+    """A store that keeps an intent and says that it failed to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails = True
+        self.freed = asyncio.Event()
+
+    async def begin_intent(self, intent: Intent) -> Intent:
+        """Keep it, and fail the first time."""
+        kept = await super().begin_intent(intent)
+        if self.fails:
+            self.fails = False
+            raise StoreError("the store did not answer")
+        return kept
+
+    async def update_intent(
+        self,
+        intent_id: str,
+        state: IntentState,
+        *,
+        task_id: str | None = None,
+        only_if: IntentState | None = None,
+    ) -> bool:
+        """Note it."""
+        self.freed.set()
+        return await super().update_intent(intent_id, state, task_id=task_id, only_if=only_if)
+
+
+async def test_an_intent_that_is_kept_without_a_request_blocks_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller was told that nothing was sent, and so is the store, a moment later."""
+    monkeypatch.setattr(_deadline, "_PAUSES", (0.0,))
+    store = UncertainStore()
+    async with bench.client(store) as client:
+        with pytest.raises(StoreError):
+            await client.submit_speaker("re_1", idempotency_key="k")
+        await store.freed.wait()
+        task = await client.submit_speaker("re_1", idempotency_key="k")
+
+    assert "job1" == task.task_id
+    assert ["re_1"] == bench.api.asset_ids
+
+
+class AdoptingStore(MemoryStore):
+    """A store whose user adopts a callback for a submission between two of its tries."""
+
+    async def begin_intent(self, intent: Intent) -> Intent:
+        """Return the adopted one."""
+        if await self.get_intent(intent.intent_id) is None:
+            return await super().begin_intent(intent)
+        adopted = Submission("adopted", intent.account, intent.asset_id, 1.0)
+        await self.put_submission(adopted, intent_id=intent.intent_id)
+        return attrs.evolve(intent, state=IntentState.ACCEPTED, task_id="adopted")
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_a_submission_that_was_adopted_meanwhile(
+    key: str | None, bench: Bench, delays: list[float]
+) -> None:
+    """Is not sent again: its caller gets the task of the callback that was adopted."""
+    bench.api.refusals = [httpx.Response(429)]
+    async with bench.client(AdoptingStore()) as client:
+        task = await client.submit_speaker("re_1", idempotency_key=key)
+
+    assert "adopted" == task.task_id
+    assert ["re_1"] == bench.api.asset_ids
+
+
+async def test_an_unusable_timeout_costs_nothing(bench: Bench, store: MemoryStore) -> None:
+    """It is refused before anything is submitted."""
+    async with bench.client(store) as client:
+        with pytest.raises(ConfigurationError, match="timeout is a non-negative"):
+            await client.diarize("re_1", timeout=-5)
+
+    assert [] == bench.api.asset_ids
 
 
 @pytest.mark.parametrize("key", ["", "x" * 257, "a\nb", "\0", 7, b"k"], ids=repr)

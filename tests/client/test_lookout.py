@@ -24,20 +24,37 @@ class QuietStore(MemoryStore):
         super().__init__()
         self.promises_hints = promises_hints
         self.looks = 0
-        self.failures = 0
+        self.failures: list[Exception] = []
+        self.watchers = 0
+        self.watch_failures = 0
+        self.get_failures = 0
 
     async def watch(  # type: ignore[override] # what stores may do, and this one's parent never does
         self, notify: Callable[[str | None], None]
     ) -> Callable[[], None] | None:
         """Give no hint."""
-        return (lambda: None) if self.promises_hints else None
+        if self.watch_failures > 0:
+            self.watch_failures -= 1
+            raise StoreError("the store is down")
+        self.watchers += 1
+        return self.stop if self.promises_hints else None
+
+    def stop(self) -> None:
+        """Count who stopped."""
+        self.watchers -= 1
+
+    async def get_callback(self, task_id: str) -> bytes | None:
+        """Fail for a while, if it is to."""
+        if self.get_failures > 0:
+            self.get_failures -= 1
+            raise StoreError("the store is down")
+        return await super().get_callback(task_id)
 
     async def list_arrived(self, task_ids: Collection[str]) -> Collection[str]:
         """Fail for a while, if it is to."""
         self.looks += 1
-        if self.failures > 0:
-            self.failures -= 1
-            raise StoreError("the store is down")
+        if self.failures:
+            raise self.failures.pop()
         return await super().list_arrived(task_ids)
 
 
@@ -109,14 +126,15 @@ async def test_a_store_that_fails_is_looked_at_again(
 ) -> None:
     """Waiters do not notice."""
     store = QuietStore(promises_hints=False)
-    store.failures = 3
+    store.failures = [StoreError("the store is down"), ConnectionError("no route")]
     async with Dispatcher(store=store) as dispatcher:
         waiter = asyncio.create_task(client_of(dispatcher).speaker_task("a").wait())
         await until(lambda: store.looks > 3)
         await store.put_callback("a", body_of("a"), seen=False)
 
         assert "a" == (await waiter).task_id
-    assert "whether callbacks have come is open: the store is down" in caplog.text
+    for reason in ("the store is down", "no route"):
+        assert f"whether callbacks have come is open: {reason}" in caplog.text
 
 
 async def test_nobody_looks_when_nobody_waits(
@@ -152,3 +170,42 @@ async def test_a_local_store_is_not_looked_at(
         await asyncio.gather(waiter, return_exceptions=True)
 
     assert [] == began
+
+
+@pytest.mark.parametrize("promises_hints", [False, True])
+async def test_a_wait_that_begins_while_the_store_is_down(
+    promises_hints: bool,
+    began: list[float],
+    client_of: "MakeClient",
+    body_of: "MakeBody",
+    until: "Until",
+) -> None:
+    """Goes on, and ends as any other; only a look without waiting says that the store is down."""
+    store = QuietStore(promises_hints=promises_hints)
+    store.watch_failures, store.get_failures = 3, 1
+    async with Dispatcher(store=store) as dispatcher:
+        client = client_of(dispatcher)
+        with pytest.raises(StoreError):
+            await client.speaker_task("b").wait(timeout=0)
+        waiter = asyncio.create_task(client.speaker_task("a").wait())
+        await until(lambda: store.looks)
+        await store.put_callback("a", body_of("a"), seen=False)
+
+        assert "a" == (await waiter).task_id
+    assert 0 == store.watch_failures
+
+
+async def test_nobody_watches_for_what_nobody_awaits(
+    client_of: "MakeClient", until: "Until"
+) -> None:
+    """Neither after a look without waiting, nor for a callback that was taken back at once."""
+    store = QuietStore(promises_hints=True)
+    async with Dispatcher(store=store) as dispatcher:
+        task = client_of(dispatcher).speaker_task("a")
+        with pytest.raises(TaskTimeout):
+            await task.wait(timeout=0)
+        task.add_done_callback(print)
+        task.remove_done_callback(print)
+
+        await until(lambda: not dispatcher._background._jobs)
+        assert 0 == store.watchers

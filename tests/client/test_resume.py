@@ -20,9 +20,9 @@ from mavi_async import (
     TaskFailed,
     TaskStateError,
     _receipts,
-    _speaker_jobs,
 )
 from mavi_async._records import Intent, IntentState, Submission
+from mavi_async.stores import _deadline
 
 if TYPE_CHECKING:
     from tests.client.conftest import MakeBody, Until
@@ -145,6 +145,7 @@ class BrieflyDown(MemoryStore):
         self.down = set(down)
         self.tries = 0
         self.collected: list[set[str]] = []
+        self.submitted: list[str] = []
 
     def check(self, method: str) -> None:
         """Fail if the method is down."""
@@ -160,6 +161,7 @@ class BrieflyDown(MemoryStore):
     async def put_submission(self, submission: Submission, *, intent_id: str | None = None) -> None:
         self.check("put_submission")
         await super().put_submission(submission, intent_id=intent_id)
+        self.submitted.append(submission.task_id)
 
 
 async def test_what_could_not_be_noted_is_noted_later(
@@ -187,7 +189,7 @@ async def test_an_accepted_job_is_recorded_once_the_store_is_back(
     until: "Until", monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is paid for, so it must be found after a restart."""
-    monkeypatch.setattr(_speaker_jobs, "_RECORD_AGAIN", itertools.repeat(0.001))
+    monkeypatch.setattr(_deadline, "_PAUSES", itertools.repeat(0.001))
     store = BrieflyDown("put_submission")
     answer = httpx.Response(200, json={"code": "0000", "data": {"task_id": "t1"}})
     transport = httpx.MockTransport(lambda _: answer)
@@ -199,7 +201,7 @@ async def test_an_accepted_job_is_recorded_once_the_store_is_back(
                 assert await store.get_submission("t1") is None
                 await until(lambda: store.tries > 2)
                 store.down.clear()
-                await until(lambda: "task t1 is recorded now" in caplog.text)
+                await until(lambda: store.submitted)
 
     assert "t1" == task.task_id
     assert ["t1"] == await resumed(store)
@@ -211,7 +213,7 @@ async def test_a_job_that_cannot_be_recorded_is_said_to_be_lost_to_others(
     until: "Until", monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After some tries; its task works all the same."""
-    monkeypatch.setattr(_speaker_jobs, "_RECORD_AGAIN", (0.0, 0.0))
+    monkeypatch.setattr(_deadline, "_PAUSES", (0.0, 0.0))
     store = BrieflyDown("put_submission")
     answer = httpx.Response(200, json={"code": "0000", "data": {"task_id": "t1"}})
     transport = httpx.MockTransport(lambda _: answer)
@@ -220,9 +222,9 @@ async def test_a_job_that_cannot_be_recorded_is_said_to_be_lost_to_others(
         MaviClient(KEY, store=store, http_client=http_client) as client,
     ):
         await client.submit_speaker("re_1")
-        await until(lambda: "known to this process alone" in caplog.text)
+        await until(lambda: "recording task t1 failed: put_submission is down" in caplog.text)
 
-    assert 3 == store.tries
+    assert 4 == store.tries
 
 
 async def test_jobs_of_other_accounts_are_not_resumed() -> None:
@@ -231,6 +233,13 @@ async def test_jobs_of_other_accounts_are_not_resumed() -> None:
     await store.put_submission(Submission("theirs", "other", "re_theirs", 4e9))
 
     assert ["a"] == await resumed(store)
+
+
+async def test_jobs_of_another_key_are_mentioned(caplog: pytest.LogCaptureFixture) -> None:
+    """Without a name for the account, a new API key is a new account."""
+    assert [] == await resumed(await with_jobs("a", account="the old key"))
+
+    assert "pending jobs of other accounts, and none of studio" in caplog.text
 
 
 async def test_only_an_open_client_resumes_and_adopts() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from mavi_async import ConfigurationError, MaviClient, MemoryStore, StoreError
+from mavi_async import ConfigurationError, MaviClient, MemoryStore, StoreError, _silence
 from mavi_async._background import Background
 from mavi_async._records import Submission
 from mavi_async._silence import SilenceAlarm
@@ -122,21 +122,42 @@ async def test_closing_ends_the_waiting() -> None:
 
 
 class DownStore(MemoryStore):
-    """A store that cannot be asked."""
+    """A store that cannot be asked at first."""
+
+    def __init__(self, *failures: Exception) -> None:
+        super().__init__()
+        self.failures = list(failures)
 
     async def last_callback_at(self) -> float | None:
-        """Fail."""
-        raise StoreError("the store is down")
+        """Fail for a while."""
+        if self.failures:
+            raise self.failures.pop()
+        return await super().last_callback_at()
 
 
-async def test_a_store_that_is_down_is_no_silence(caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged that nobody can tell."""
-    bench = Bench(DownStore())
-    await bench.submitted("t", ago=100)
+async def test_a_store_that_is_down_is_no_silence(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is logged that nobody can tell, and asked again."""
+    monkeypatch.setattr(_silence, "_AGAIN_AFTER", 0.0)
+    bench = Bench(DownStore(StoreError("the store is down"), ConnectionError("no route")))
+    submission = await bench.submitted("t", ago=100)
+    await bench.settle()
+
+    assert [submission] == bench.heard
+    for reason in ("the store is down", "no route"):
+        assert f"whether callbacks come at all is open: {reason}" in caplog.text
+
+
+async def test_an_early_callback_is_no_silence() -> None:
+    """The job has its callback, which came before the answer that named it."""
+    bench = Bench()
+    bench.now = time.time() - 101
+    await bench.store.put_callback("early", b"{}", seen=False)
+    await bench.submitted("early", ago=100)
     await bench.settle()
 
     assert [] == bench.heard
-    assert "whether callbacks come at all is open: the store is down" in caplog.text
 
 
 async def test_a_client_sounds_the_alarm() -> None:

@@ -72,9 +72,10 @@ class DownStore(MemoryStore):
         state: IntentState,
         *,
         task_id: str | None = None,
+        only_if: IntentState | None = None,
     ) -> bool:
         self.check("update_intent")
-        return await super().update_intent(intent_id, state, task_id=task_id)
+        return await super().update_intent(intent_id, state, task_id=task_id, only_if=only_if)
 
     async def put_submission(self, submission: Submission, *, intent_id: str | None = None) -> None:
         self.check("put_submission")
@@ -132,7 +133,7 @@ async def test_nothing_is_sent_without_an_intent(method: str, route: respx.Route
 @pytest.mark.parametrize(
     "error", [StoreError("the store is down"), OSError("disk gone"), KeyError("a bug")], ids=repr
 )
-@pytest.mark.parametrize("methods", [["put_submission"], ["get_callback"], ["watch"]], ids=str)
+@pytest.mark.parametrize("methods", [["put_submission"], ["get_callback"]], ids=str)
 @pytest.mark.asyncio
 async def test_a_job_that_exists_is_handed_out(
     methods: list[str],
