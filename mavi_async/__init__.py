@@ -25,7 +25,7 @@ from mavi_async._errors import (
     WebhookNotConfigured,
 )
 from mavi_async._receiver import CallbackLimits
-from mavi_async._records import Delivery, Pacing, Unmatched
+from mavi_async._records import Delivery, Intent, Pacing, Submission, Unmatched
 from mavi_async._segments import SpeakerSegment, Usage
 from mavi_async._task import SpeakerTask
 from mavi_async.stores import MemoryStore, SQLiteStore, TaskStore
@@ -40,6 +40,7 @@ __all__ = [
     "Diarization",
     "Dispatcher",
     "DispatcherClosed",
+    "Intent",
     "MalformedResult",
     "MaviClient",
     "MaviError",
@@ -54,6 +55,7 @@ __all__ = [
     "SpeakerSegment",
     "SpeakerTask",
     "StoreError",
+    "Submission",
     "SubmitOutcomeUnknown",
     "TaskError",
     "TaskFailed",

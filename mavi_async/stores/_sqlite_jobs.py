@@ -31,7 +31,7 @@ _INTENTS: Final = f"""
     SELECT intent_id, account, asset_id, created_at, expires_at, idempotency_key, task_id, endpoint,
         {_READS_AS} AS reads_as
     FROM intent
-"""
+"""  # noqa: S608
 _SUBMISSIONS: Final = """
     SELECT task_id, account, asset_id, submitted_at FROM task
     WHERE (:account IS NULL OR account = :account)
@@ -141,7 +141,7 @@ def update_intent(
 ) -> bool:
     """Note how an intent's request ended; return False if there is none to change."""
     cursor = connection.execute(
-        "UPDATE intent SET state = :state, task_id = coalesce(:task_id, task_id)"
+        "UPDATE intent SET state = :state, task_id = coalesce(:task_id, task_id)"  # noqa: S608
         f" WHERE intent_id = :intent_id AND (:only_if IS NULL OR {_READS_AS} = :only_if)",
         {
             "now": now,

@@ -12,7 +12,6 @@ import pytest
 
 from mavi_async import (
     ClientClosed,
-    ConfigurationError,
     Dispatcher,
     MaviClient,
     MemoryStore,
@@ -21,7 +20,7 @@ from mavi_async import (
     TaskStateError,
     _receipts,
 )
-from mavi_async._records import Intent, IntentState, Submission
+from mavi_async._records import IntentState, Submission
 from mavi_async.stores import _deadline
 
 if TYPE_CHECKING:
@@ -242,73 +241,14 @@ async def test_jobs_of_another_key_are_mentioned(caplog: pytest.LogCaptureFixtur
     assert "pending jobs of other accounts, and none of studio" in caplog.text
 
 
-async def test_only_an_open_client_resumes_and_adopts() -> None:
+async def test_only_an_open_client_resumes() -> None:
     """Before and after, the error says what to do."""
     client = client_of(MemoryStore())
-    for call in (client.resume, lambda: client.adopt("i", "t")):
-        with pytest.raises(TaskStateError, match="enter the client first"):
-            await call()
+    with pytest.raises(TaskStateError, match="enter the client first"):
+        await client.resume()
     await client.aclose()
-    for call in (client.resume, lambda: client.adopt("i", "t")):
-        with pytest.raises(ClientClosed):
-            await call()
-
-
-async def with_an_orphan(body: bytes) -> MemoryStore:
-    """A store with a submission whose outcome is unknown, and a callback that nobody knows."""
-    store = MemoryStore(clock=lambda: 2_000.0)
-    await store.begin_intent(
-        Intent("i", "studio", "re_1", IntentState.SENDING, 1_000.0, 1_060.0, "k")
-    )
-    await store.put_callback("t1", body, seen=False)
-    return store
-
-
-async def test_an_orphaned_callback_is_adopted(body_of: "MakeBody") -> None:
-    """Its task resolves, the submission is accepted, its key gives the task; twice is once."""
-    store = await with_an_orphan(body_of("t1"))
-    async with client_of(store) as client:
-        task = await client.adopt("i", "t1")
-        again = await client.adopt("i", "t1")
-        same = await client.submit_speaker("re_1", idempotency_key="k")
-        diarization = await task.wait(timeout=30)
-
-    assert again is task is same
-    assert ("re_1", 1_000.0) == (
-        diarization.uri,
-        task.submitted_at and task.submitted_at.timestamp(),
-    )
-    assert [] == list(await store.list_unmatched())
-    [intent] = await store.list_intents(IntentState.ACCEPTED)
-    assert "t1" == intent.task_id
-
-
-@pytest.mark.parametrize(
-    ("intent_id", "task_id", "reason"),
-    [
-        ("nothing", "t1", "there is no submission nothing"),
-        ("i", "t2", "no callback of task t2 is in this store"),
-        ("i", "known", "task known belongs to the submission of re_known"),
-        ("accepted", "t1", "submission accepted is accepted, not unknown"),
-        ("sending", "t1", "submission sending is sending, not unknown"),
-        ("i", "no id", "task_id is 1 to 128 letters"),
-    ],
-)
-async def test_what_cannot_be_adopted(
-    intent_id: str, task_id: str, reason: str, body_of: "MakeBody"
-) -> None:
-    """Says why, and changes nothing."""
-    store = await with_an_orphan(body_of("t1"))
-    await store.put_submission(Submission("known", "studio", "re_known", 1_000.0))
-    for each in ("accepted", "sending"):
-        await store.begin_intent(Intent(each, "studio", "re_2", IntentState.SENDING, 1.0, 4e9))
-    await store.put_submission(Submission("x", "studio", "re_2", 1_000.0), intent_id="accepted")
-    async with client_of(store) as client:
-        with pytest.raises(ConfigurationError, match=reason):
-            await client.adopt(intent_id, task_id)
-
-    assert ["t1"] == [each.task_id for each in await store.list_unmatched()]
-    assert ["i"] == [each.intent_id for each in await store.list_intents(IntentState.UNKNOWN)]
+    with pytest.raises(ClientClosed):
+        await client.resume()
 
 
 async def test_a_shared_dispatcher_is_told_when_a_client_closes(body_of: "MakeBody") -> None:

@@ -81,7 +81,7 @@ def test_the_callback_of_a_submit_cut_off_by_death_can_be_adopted(
     [job] = scene.jobs()
     [intent] = asyncio.run(read_intents(scene, IntentState.UNKNOWN))
     result = asyncio.run(adopt(scene, intent, job["task_id"]))
-    with pytest.raises(ConfigurationError, match="nothing was adopted"):
+    with pytest.raises(ConfigurationError, match="nothing was changed"):
         asyncio.run(adopt(scene, intent, "another"))
     scene.start_submitter()
     assert scene.submitter is not None
