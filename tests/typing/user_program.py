@@ -25,6 +25,7 @@ from mavi_async import (
     Diarization,
     Dispatcher,
     DispatcherClosed,
+    Intent,
     MalformedResult,
     MaviClient,
     MaviError,
@@ -37,6 +38,7 @@ from mavi_async import (
     SpeakerTask,
     SQLiteStore,
     StoreError,
+    Submission,
     SubmitOutcomeUnknown,
     TaskError,
     TaskFailed,
@@ -52,7 +54,7 @@ from mavi_async.aiohttp import add_callback_route
 from mavi_async.asgi import CallbackApp
 from mavi_async.emulator import Emulator, Fault
 from mavi_async.fastapi import callback_router
-from mavi_async.stores import IntentState, Lane, Pacer, Slot, Submission
+from mavi_async.stores import IntentState, Lane, Pacer, Slot
 from mavi_async.testing import (
     BrokenRule,
     MakeStore,
@@ -102,6 +104,8 @@ async def take_up(client: MaviClient, store: TaskStore) -> None:
         for arrival in await store.list_unmatched():
             assert_type(arrival.received_at, float)
             assert_type(await client.adopt(intent.intent_id, arrival.task_id), SpeakerTask)
+    assert_type(await client.unknown_submissions(), Sequence[Intent])
+    await client.abandon("an intent_id")
     assert_type(await store.forget("t1"), bool)
 
 
