@@ -90,6 +90,7 @@ async def test_opened_and_closed_by_different_tasks(emulator: Emulator) -> None:
     assert task.asset_id == "re_1"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
 @pytest.mark.asyncio
 async def test_two_clients_share_the_pace_of_their_account(

@@ -31,6 +31,7 @@ def rounded(segments: Iterable[SpeakerSegment]) -> list[tuple[float, float, str]
     return sorted((round(s.start, 3), round(s.end, 3), s.speaker) for s in segments)
 
 
+@pytest.mark.alone
 @pytest.mark.fault("the callback comes before the answer")
 @pytest.mark.asyncio
 async def test_a_hundred_jobs_resolve_whatever_their_callbacks_do(
@@ -91,6 +92,7 @@ async def test_every_recording_of_the_reference_comes_back_as_it_is(
     assert expected == {name: rounded(result) for name, result in results.items()}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("limiter", "most_rejections"), [("strict", 1), ("bucket2", 0), ("fixed", 0), ("sliding", 0)]
 )
@@ -151,6 +153,7 @@ async def test_a_refused_submit_is_made_again(
     assert 0 == state["faults_planned"]
 
 
+@pytest.mark.alone
 @pytest.mark.asyncio
 async def test_a_rate_that_is_too_high_loses_no_submit(start_mavi: "StartMavi") -> None:
     """Twice what the account allows: the gap widens until requests pass."""

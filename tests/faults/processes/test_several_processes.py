@@ -111,6 +111,7 @@ async def test_contradicting_callbacks_at_two_receivers_have_one_outcome(
     assert set(bodies) == {kept} | {each.body for each in aside}
 
 
+@pytest.mark.alone
 @pytest.mark.fault("several processes on one account")
 @pytest.mark.asyncio
 async def test_four_processes_share_the_rate_of_their_account(
