@@ -63,7 +63,11 @@ class Worker:
             self._start()
             self._calls.append(cast("Call[object]", call))
             self._changed.notify()
-        return await call.outcome()
+        try:
+            return await call.outcome()
+        finally:
+            if not call.is_wanted:
+                self._drop(cast("Call[object]", call))
 
     def stop(self) -> None:
         """End the thread, after what it was given before."""
@@ -101,8 +105,7 @@ class Worker:
                 try:
                     self._work_off()
                 except Exception as error:  # noqa: BLE001 - others still wait for this thread
-                    report = (type(error), error, error.__traceback__, threading.current_thread())
-                    threading.excepthook(threading.ExceptHookArgs(report))
+                    _report(error)
         with self.turn:
             self._disconnect()
         with self._changed:
@@ -128,11 +131,24 @@ class Worker:
 
     def _next(self) -> Call[object] | None:
         """Return the next call that somebody still waits for."""
-        while self._calls:
-            call = self._calls.popleft()
-            if call.is_wanted:
-                return call
+        with self._changed:
+            while self._calls:
+                call = self._calls.popleft()
+                if call.is_wanted:
+                    return call
         return None
+
+    def _drop(self, call: Call[object]) -> None:
+        """Do not hold what nobody waits for, such as bodies, while a disk hangs."""
+        with self._changed, contextlib.suppress(ValueError):  # it may have begun
+            self._calls.remove(call)
+
+    def _settle(self, call: Call[object]) -> None:
+        """Hand over what came of a call; whatever goes wrong there is nothing to the next."""
+        try:
+            call.settle()
+        except Exception as error:  # noqa: BLE001 - told to whoever hears of errors in threads
+            _report(error)
 
     def _connect(self) -> sqlite3.Connection:
         """Return the connection to the file that the path names now."""
@@ -157,6 +173,11 @@ class Worker:
         """Leave nothing of what failed, and say what to do: the next connection is in order."""
         self._disconnect()
         return store_error(error, self._path)
+
+
+def _report(error: Exception) -> None:
+    report = (type(error), error, error.__traceback__, threading.current_thread())
+    threading.excepthook(threading.ExceptHookArgs(report))
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:

@@ -38,7 +38,7 @@ class Writer(Worker):
                     self._transact_alone(call)
         else:
             for call in calls:
-                call.settle()
+                self._settle(call)
 
     def _transact_alone(self, call: Call[object]) -> None:
         try:
@@ -46,7 +46,7 @@ class Writer(Worker):
         except Exception as error:  # noqa: BLE001 - handed to whoever waits
             call.fail(self._recover(error))
         else:
-            call.settle()
+            self._settle(call)
 
     def _transact(self, calls: list[Call[object]], at_most: int) -> None:
         """Carry out a call, and those behind it while there is time, and commit all of them."""
@@ -100,7 +100,7 @@ class Reader(Worker):
         except Exception as error:  # noqa: BLE001 - handed to whoever waits
             call.fail(self._recover(error))
         else:
-            call.settle()
+            self._settle(call)
 
     def _transact(self, call: Call[object], connection: sqlite3.Connection) -> None:
         if not connection.in_transaction:

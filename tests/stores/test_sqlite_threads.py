@@ -234,6 +234,68 @@ async def test_who_cancels_while_it_is_done_finds_it_done(store: SQLiteStore) ->
 
 
 @pytest.mark.asyncio
+async def test_what_cannot_be_announced_is_kept_all_the_same(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its caller gets what was kept, as do the others of the same commit."""
+    reported: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", reported.append)
+
+    def refuse(_: int) -> None:
+        raise RuntimeError("nobody to tell")
+
+    may_begin = threading.Event()
+    behind = [
+        asyncio.create_task(store._connections.write(work, then))
+        for work, then in (
+            (lambda _: may_begin.wait(), None),
+            (lambda _: 1, refuse),
+            (lambda _: 2, print),
+        )
+    ]
+    await asyncio.sleep(0)
+    may_begin.set()
+    async with asyncio.timeout(30):
+        ended = await asyncio.gather(*behind)
+
+    assert [True, 1, 2] == ended
+    assert ["nobody to tell"] == [str(each.exc_value) for each in reported]
+
+
+@pytest.mark.asyncio
+async def test_who_gives_up_leaves_nothing_in_a_store_that_hangs(store: SQLiteStore) -> None:
+    """What has not begun is not done later, nor is what it would store held until then."""
+    begun, may_end = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def hang(_: sqlite3.Connection) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        may_end.wait()
+
+    hanging = asyncio.create_task(store._connections.write(hang))
+    await begun.wait()
+    done: list[int] = []
+
+    def work(_: sqlite3.Connection) -> None:
+        done.append(1)
+
+    gone = ref(work)
+    given_up = asyncio.create_task(store._connections.write(work))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    del given_up, work
+    gc.collect()
+    is_gone = gone() is None
+    may_end.set()
+    await hanging
+
+    assert is_gone
+    assert not await store.forget("nothing")
+    assert [] == done
+
+
+@pytest.mark.asyncio
 async def test_no_thread_is_an_error_of_the_store(
     store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
