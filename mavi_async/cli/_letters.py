@@ -1,6 +1,8 @@
 """Callbacks in files: as they were saved, or as anybody else keeps them.
 
-A saved callback is a JSON object on a line of its own, from which the exact bytes come back.
+A saved callback is a JSON object on a line of its own, from which the exact bytes come back. Like
+the callback in it, it has a ``task_id``: the two must never be taken for each other, or what was
+saved would itself become the result of its job.
 """
 
 import base64
@@ -12,10 +14,13 @@ from typing import BinaryIO, Final, Literal
 import attrs
 
 from mavi_async._json import InvalidJSON, load
+from mavi_async._structure import Malformed, json_name
+from mavi_async._wire import read_task_id
 
-__all__ = ["Letter", "read_bodies"]
+__all__ = ["Letter", "read_lines", "unpack"]
 
-_KEYS: Final = {"kind", "task_id", "received_at"}
+_FORMAT: Final = "mavi-async callback 1"
+_FORMATS: Final = "mavi-async "
 
 
 @attrs.frozen
@@ -38,6 +43,7 @@ class Letter:
     def to_line(self) -> str:
         """Write it as a line, without its end."""
         document: dict[str, object] = {
+            "format": _FORMAT,
             "kind": self.kind,
             "task_id": self.task_id,
             "received_at": self.received_at,
@@ -49,18 +55,18 @@ class Letter:
         return json.dumps(document, ensure_ascii=True)
 
 
-def read_bodies(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Read the bodies of callbacks, each with the number of its line.
+def read_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Read what may be callbacks, each with the number of its line.
 
-    A file holds either one body, on as many lines as it likes, or on each line a saved callback
-    or a body. The newline at the end of a line or file belongs to neither.
+    A file holds either one, on as many lines as it likes, or one on each line, saved or bare. The
+    newline at the end of a line or file belongs to neither.
     """
     first = file.readline()
     if not _is_json(first):
         rest = file.read()
         whole = (first + rest).rstrip(b"\r\n")
         if _is_json(whole):
-            yield 1, _body_of(whole)
+            yield 1, whole
             return
         lines: Iterator[bytes] = iter([first, *rest.splitlines(keepends=True)])
     else:
@@ -68,7 +74,26 @@ def read_bodies(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     for number, line in enumerate(lines, 1):
         stripped = line.rstrip(b"\r\n")
         if stripped.strip():
-            yield number, _body_of(stripped)
+            yield number, stripped
+
+
+def unpack(text: bytes) -> bytes:
+    """Return the body of a callback, whether it was saved or is bare.
+
+    Fields that somebody added to a saved one are ignored.
+
+    Raises:
+        InvalidJSON: If it is not one strict JSON document.
+        Malformed: If it is a saved callback whose body does not come back, or no callback.
+    """
+    document = load(text)
+    if isinstance(document, dict):
+        if _is_letter(document):
+            return _body_of(document)
+        read_task_id(text)
+        if "code" not in document:
+            raise Malformed("$.code", "every callback of MAVI has one, and this has none")
+    return text
 
 
 def _chained(first: bytes, file: BinaryIO) -> Iterator[bytes]:
@@ -76,23 +101,24 @@ def _chained(first: bytes, file: BinaryIO) -> Iterator[bytes]:
     yield from file
 
 
-def _body_of(text: bytes) -> bytes:
-    """Return the body that a saved callback holds; anything else is a body itself."""
+def _is_letter(document: dict[str, object]) -> bool:
+    """Whether it was saved, in whatever format; the format may be what somebody left out."""
+    named = document.get("format")
+    is_named = isinstance(named, str) and named.startswith(_FORMATS)
+    return is_named or {"kind", "received_at"} <= document.keys()
+
+
+def _body_of(letter: dict[str, object]) -> bytes:
+    if letter.get("format", _FORMAT) != _FORMAT:
+        raise Malformed("$.format", f"only {_FORMAT!r} is known to this version of mavi-async")
+    name = "body_base64" if "body_base64" in letter else "body"
+    text = letter.get(name)
+    if not isinstance(text, str):
+        raise Malformed(f"$.{name}", f"expected a string, got {json_name(text)}")
     try:
-        document = load(text)
-    except InvalidJSON:
-        return text
-    if not isinstance(document, dict):
-        return text
-    names = document.keys()
-    if names == _KEYS | {"body"} and isinstance(body := document["body"], str):
-        return body.encode(errors="surrogatepass")
-    if names == _KEYS | {"body_base64"} and isinstance(encoded := document["body_base64"], str):
-        try:
-            return base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError):
-            return text
-    return text
+        return base64.b64decode(text, validate=True) if name == "body_base64" else text.encode()
+    except (binascii.Error, ValueError):
+        raise Malformed(f"$.{name}", "the bytes of the callback do not come back") from None
 
 
 def _is_json(text: bytes) -> bool:

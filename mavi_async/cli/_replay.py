@@ -12,7 +12,7 @@ from mavi_async._json import InvalidJSON
 from mavi_async._records import Delivery
 from mavi_async._structure import Malformed
 from mavi_async._wire import read_task_id
-from mavi_async.cli._letters import read_bodies
+from mavi_async.cli._letters import read_lines, unpack
 from mavi_async.cli._notes import Note, error_notes, logged_to
 from mavi_async.cli._place import Place
 
@@ -40,8 +40,8 @@ async def run_replay(path: Path, place: Place) -> int:
         file = _opened(path, stack)
         try:
             async with place.open() as store, Dispatcher(store=store) as dispatcher:
-                for number, body in read_bodies(file):
-                    counts[await _feed(dispatcher, number, body, note)] += 1
+                for number, line in read_lines(file):
+                    counts[await _feed(dispatcher, number, line, note)] += 1
         except OSError as error:
             raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
         finally:
@@ -61,8 +61,9 @@ def _opened(path: Path, stack: contextlib.ExitStack) -> BinaryIO:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
 
 
-async def _feed(dispatcher: Dispatcher, number: int, body: bytes, note: Note) -> Delivery:
+async def _feed(dispatcher: Dispatcher, number: int, line: bytes, note: Note) -> Delivery:
     try:
+        body = unpack(line)
         read_task_id(body)
     except (InvalidJSON, Malformed) as error:
         note(f"line {number} is no callback: {error}")

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mavi_async import TaskStore
-from mavi_async.cli._letters import Letter, read_bodies
+from mavi_async.cli._letters import Letter, read_lines, unpack
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shelf, WithStore
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 HOSTILE = '{"code": "0001", "message": "\x7f\u202e[red]\\u001b[2J", "task_id": "t1"} '.encode()
-OTHER = b'{"task_id":"t1"}'
+OTHER = b'{"code":"0000","task_id":"t1"}'
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_saved_bytes_come_back(call: Run, bodies: list[bytes], tmp_path: Path) -
     path = tmp_path / "saved.jsonl"
     ended = call("callbacks", "--save", str(path))
     with path.open("rb") as file:
-        kept = [body for _, body in read_bodies(file)]
+        kept = [unpack(line) for _, line in read_lines(file)]
 
     assert 0 == ended.returncode
     assert "Callbacks saved: 3. They are still in the store.\n" == ended.stderr
@@ -135,8 +135,11 @@ def test_any_bytes_come_back(body: bytes) -> None:
     line = Letter(kind, "t1", 1.5, body).to_line() + "\n"
 
     assert line.isascii()
-    assert [(1, body)] == list(read_bodies(io.BytesIO(line.encode())))
-    assert [(1, body), (2, body)] == list(read_bodies(io.BytesIO(2 * line.encode())))
+    for count in (1, 2):
+        read = list(read_lines(io.BytesIO(count * line.encode())))
+        assert [(number, body) for number in range(1, count + 1)] == [
+            (number, unpack(text)) for number, text in read
+        ]
 
 
 @pytest.mark.parametrize(
@@ -150,22 +153,79 @@ def test_any_bytes_come_back(body: bytes) -> None:
         (b"nonsense\n" + OTHER + b"\n", [(1, b"nonsense"), (2, OTHER)]),
         (b"", []),
         (b"\n \n", []),
-        (b'{"body": "x", "task_id": "t1"}', [(1, b'{"body": "x", "task_id": "t1"}')]),
-        (
-            b'{"kind":"","task_id":"t","received_at":1,"body_base64":"?"}',
-            [(1, b'{"kind":"","task_id":"t","received_at":1,"body_base64":"?"}')],
-        ),
     ],
 )
 def test_files(content: bytes, read: list[tuple[int, bytes]]) -> None:
-    """A file is one body or a body on each line, with or without ends of lines."""
-    assert read == list(read_bodies(io.BytesIO(content)))
+    """A file is one callback or a callback on each line, with or without ends of lines."""
+    assert read == list(read_lines(io.BytesIO(content)))
+
+
+def changed(line: str, **fields: object) -> str:
+    """A saved callback after somebody's filter; a field that is now `None` is left out."""
+    document = {**json.loads(line), **fields}
+    return json.dumps({name: value for name, value in document.items() if value is not None})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"note": "mine", "code": "0000"},
+        {"format": None},
+        {"kind": None, "received_at": None, "task_id": None},
+    ],
+    ids=["more", "no format", "less"],
+)
+def test_a_saved_callback_that_was_changed(
+    call: Run, shelf: "Shelf", tmp_path: Path, fields: dict[str, object]
+) -> None:
+    """As long as its body is there, that is what is fed."""
+    path, task_id = tmp_path / "saved.jsonl", shelf.pending.task_id
+    line = Letter("unmatched", task_id, 1.5, shelf.body(task_id)).to_line()
+    path.write_text(changed(line, **fields))
+    ended = call("replay", str(path))
+
+    assert (0, "stored: 1 (kept)\n") == (ended.returncode, ended.stderr)
+    assert "re_pending  1:00, 1 speaker" in call("show", task_id).stdout
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"body": None}, "$.body: expected a string, got nothing"),
+        ({"body": {"code": "0000"}}, "$.body: expected a string, got an object"),
+        ({"body": "\ud800"}, "$.body: the bytes of the callback do not come back"),
+        ({"body_base64": "?"}, "$.body_base64: the bytes of the callback do not come back"),
+        ({"body": "nonsense"}, "not JSON: Expecting value at character 0"),
+        (
+            {"format": "mavi-async callback 2", "code": "0000"},
+            "$.format: only 'mavi-async callback 1' is known to this version of mavi-async",
+        ),
+        ({"format": 1}, "$.format: only 'mavi-async callback 1' is known to this version of "),
+        (
+            {"format": None, "kind": None},
+            "$.code: every callback of MAVI has one, and this has none",
+        ),
+    ],
+)
+def test_a_saved_callback_that_was_broken(
+    call: Run, shelf: "Shelf", tmp_path: Path, fields: dict[str, object], why: str
+) -> None:
+    """It is never taken for the callback of its job, which goes on waiting for the genuine one."""
+    path, task_id = tmp_path / "saved.jsonl", shelf.pending.task_id
+    genuine = Letter("unmatched", task_id, 1.5, shelf.body(task_id)).to_line()
+    path.write_text(changed(genuine, **fields) + "\n" + genuine + "\n")
+    ended = call("replay", str(path))
+
+    assert 1 == ended.returncode
+    assert f"line 1 is no callback: {why}" in ended.stderr
+    assert "malformed: 1 (no callback; not kept)\nstored: 1 (kept)\n" in ended.stderr
+    assert "re_pending  1:00, 1 speaker" in call("show", task_id).stdout
 
 
 def test_replay(call: Run, with_store: "WithStore", bodies: list[bytes], tmp_path: Path) -> None:
     """What is new is kept, what was there is not, and doing it twice changes nothing."""
     path = tmp_path / "bodies.jsonl"
-    path.write_bytes(HOSTILE + b"\n" + b'{"task_id":"t1","x":1}\n' + b'{"task_id":"t2"}\n')
+    path.write_bytes(HOSTILE + b"\n" + b'{"code":1,"task_id":"t1"}\n{"code":1,"task_id":"t2"}\n')
     first, again = call("replay", str(path)), call("replay", str(path))
     unmatched = with_store(lambda store: store.list_unmatched())
 
@@ -184,7 +244,9 @@ def test_replay(call: Run, with_store: "WithStore", bodies: list[bytes], tmp_pat
 def test_replaying_nonsense(call: Run, with_store: "WithStore", tmp_path: Path) -> None:
     """Each bad line is named, the good ones are kept, and the exit code is 1."""
     path = tmp_path / "bodies.jsonl"
-    path.write_bytes(b'{"task_id":"t1"}\n\x1b[2J\n\n{"task_id":7}\n{"task_id":"t2"}\n')
+    path.write_bytes(
+        b'{"code":1,"task_id":"t1"}\n\x1b[2J\n\n{"task_id":7}\n{"code":1,"task_id":"t2"}\n'
+    )
     ended = call("replay", str(path))
     unmatched = with_store(lambda store: store.list_unmatched())
 
