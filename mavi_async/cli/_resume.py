@@ -7,6 +7,7 @@ from collections import Counter
 import attrs
 
 from mavi_async._client import MaviClient
+from mavi_async._configuration import checked_seconds
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._task import SpeakerTask
 from mavi_async.cli._board import watched_store
@@ -44,6 +45,7 @@ def run_resume(options: ResumeOptions, place: Place) -> int:
     Raises:
         ConfigurationError: If an option cannot be used.
     """
+    checked_seconds(options.timeout, "--timeout")
     session = Session((), place, as_json=options.as_json)
     with contextlib.ExitStack() as stack:
         entrance = None

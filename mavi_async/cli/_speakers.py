@@ -7,7 +7,7 @@ from typing import Final
 import attrs
 
 from mavi_async._client import MaviClient
-from mavi_async._configuration import checked_asset_id
+from mavi_async._configuration import checked_asset_id, checked_seconds
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._records import IntentState
 from mavi_async.cli._board import watched_store
@@ -55,6 +55,9 @@ def run_speakers(options: SpeakersOptions, place: Place) -> int:
     Raises:
         ConfigurationError: If nothing was submitted because an option cannot be used.
     """
+    # The timeout is looked at again where it is used: after the job was accepted.
+    checked_seconds(options.timeout, "--timeout")
+    checked_seconds(options.rate, "--rate", positive=True)
     session = Session(dict.fromkeys(options.asset_ids), place, as_json=options.as_json)
     session.resume += f" --listen {options.listen}"
     with listen(options.listen) as listener:

@@ -155,6 +155,15 @@ def test_a_named_account(call: Run, settings: dict[str, str], shelf: "Shelf") ->
     assert "failed: re_pending: no callback within 0 s" in ended.stderr
 
 
+@pytest.mark.parametrize("value", ["-1", "nan", "inf"])
+def test_a_timeout_that_is_none(call: Run, settings: dict[str, str], value: str) -> None:
+    """It is found out at once, whether there are jobs or not."""
+    ended = call("resume", "--timeout", value, **settings)
+
+    assert 2 == ended.returncode
+    assert "mavi-async: --timeout is a " in ended.stderr
+
+
 def test_nothing_to_resume(call: Run, settings: dict[str, str]) -> None:
     """That is no error."""
     ended = call("resume", **settings)

@@ -156,6 +156,26 @@ def test_a_wrong_set_up(
     assert 0 == emulator.jobs_created
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "must"),
+    [
+        ("--timeout", "-1", "a non-negative number"),
+        ("--timeout", "nan", "a finite number"),
+        ("--timeout", "inf", "a finite number"),
+        ("--rate", "0", "a positive number"),
+        ("--rate", "nan", "a finite number"),
+    ],
+)
+def test_a_number_that_is_none(
+    call: Run, settings: dict[str, str], emulator: Emulator, option: str, value: str, must: str
+) -> None:
+    """It is found out before anything is submitted, and paid for."""
+    ended = call("speakers", "re_1", "--listen", "127.0.0.1:0", option, value, **settings)
+
+    assert (2, f"mavi-async: {option} is {must}\n") == (ended.returncode, ended.stderr)
+    assert 0 == emulator.jobs_created
+
+
 def test_no_key(call: Run) -> None:
     """The message names the variable."""
     ended = call("speakers", "re_1", "--listen", "127.0.0.1:0")
