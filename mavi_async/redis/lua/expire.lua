@@ -1,0 +1,1 @@
+return prune(tonumber(ARGV[3]))

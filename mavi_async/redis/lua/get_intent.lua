@@ -1,0 +1,1 @@
+return told(read_intent(ARGV[3])) or false

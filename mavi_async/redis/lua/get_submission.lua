@@ -1,0 +1,1 @@
+return read_job(ARGV[3]) or false

@@ -1,0 +1,45 @@
+"""What the tests of Redis stores share: stores on a server, and what is there."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import TypeAlias
+
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from mavi_async.redis import RedisStore
+
+OpenStore: TypeAlias = Callable[..., RedisStore]
+
+
+@pytest_asyncio.fixture
+async def open_store(redis_url: str, namespace: str) -> AsyncIterator[OpenStore]:
+    """Opens stores on one namespace, as processes of their own would; or elsewhere, if told."""
+    stores: list[RedisStore] = []
+
+    def make(url: str = redis_url, *, namespace: str = namespace, **options: float) -> RedisStore:
+        stores.append(RedisStore(url, namespace=namespace, **options))  # type: ignore[arg-type] # of any kind
+        return stores[-1]
+
+    yield make
+    for store in stores:
+        await store.aclose()
+
+
+@pytest.fixture
+def store(open_store: OpenStore) -> RedisStore:
+    """A store."""
+    return open_store()
+
+
+@pytest.fixture
+def other(open_store: OpenStore) -> RedisStore:
+    """Another store on the same namespace, as on another host."""
+    return open_store()
+
+
+@pytest_asyncio.fixture
+async def client(redis_url: str) -> AsyncIterator["Redis"]:
+    """A look at the server past all stores."""
+    async with Redis.from_url(redis_url) as client:
+        yield client
