@@ -127,7 +127,7 @@ class RedisServer:
         with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(OSError):
             connection.connect(f"{self.folder}/s")
             connection.sendall(b"PING\r\n")
-            return connection.recv(64) == b"+PONG\r\n"
+            return connection.recv(64).startswith((b"+PONG", b"-NOAUTH"))
         return False
 
 
@@ -183,6 +183,14 @@ def redis_url(shared_redis: str, request: pytest.FixtureRequest) -> str:
     """The URL of a server that other tests use as well: give each store a namespace."""
     request.node.user_properties.append(("redis", "shared"))
     return shared_redis
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
 
 
 @pytest.fixture

@@ -52,7 +52,12 @@ class Address:
 def store_error(error: Exception, address: Address) -> StoreError:
     """Map whatever keeps a server from being used."""
     told = str(error) or type(error).__name__
-    advice = next((advice for kinds, advice in _ADVICE if isinstance(error, kinds)), "see there")
+    # What is wrong as soon as it connects comes as the cause of a ConnectionError.
+    chain = (error, error.__cause__)
+    advice = next(
+        (advice for kinds, advice in _ADVICE if any(isinstance(each, kinds) for each in chain)),
+        "see what the server says",
+    )
     if address.secret and address.secret in told:
         # Old servers repeat what they did not understand.
         return StoreError(f"the store on {address} failed ({type(error).__name__}): {advice}")

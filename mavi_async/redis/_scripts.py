@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
@@ -52,8 +53,9 @@ class Script:
         return cls(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
+@cache
 def load(name: str) -> Script:
-    """Read a script on a namespace."""
+    """Read a script on a namespace, once."""
     keys = f"local {', '.join(NAMES)} = unpack(KEYS)"
     return Script.of([keys, _read("namespace"), _read(name)])
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import attrs
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
@@ -15,11 +15,13 @@ from mavi_async.redis._failures import FAILURES, Address, store_error
 from mavi_async.redis._scripts import Script
 from mavi_async.stores._deadline import STORE_SECONDS
 
-__all__ = ["Answer", "Server", "Value", "address_of", "checked_client", "client_of"]
+__all__ = ["Answer", "Client", "Server", "Value", "address_of", "checked_client", "client_of"]
 
 Value: TypeAlias = bytes | str | int | float
 Answer: TypeAlias = Any
 """What a script returns: bytes, int or None, or a list of those."""
+
+Client: TypeAlias = Redis | RedisCluster
 
 T = TypeVar("T")
 
@@ -33,7 +35,7 @@ _SETTINGS: Final = {
 }
 
 
-def client_of(url: str) -> Redis:
+def client_of(url: str) -> Client:
     """Make a client that gives up in time.
 
     Raises:
@@ -50,7 +52,7 @@ def client_of(url: str) -> Redis:
     return checked_client(Redis.from_pool(pool))
 
 
-def checked_client(client: Redis) -> Redis:
+def checked_client(client: Client) -> Client:
     """Look whether a client hands over bytes as they are.
 
     Raises:
@@ -62,7 +64,7 @@ def checked_client(client: Redis) -> Redis:
     return client
 
 
-def address_of(client: Redis) -> Address:
+def address_of(client: Client) -> Address:
     """Return where a client's server is."""
     pool: Any = getattr(client, "connection_pool", client)
     options = pool.connection_kwargs
@@ -83,7 +85,7 @@ class Server:
         address: Where that is.
     """
 
-    client: Redis
+    client: Client
     address: Address
 
     async def run(self, script: Script, keys: Sequence[str], *values: Value) -> Answer:

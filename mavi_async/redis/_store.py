@@ -1,57 +1,29 @@
 """The store of any number of hosts, on one server."""
 
-import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 from typing import Final
 
-import attrs
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 
 from mavi_async._configuration import checked_seconds
-from mavi_async._errors import StoreError, TaskStateError
+from mavi_async._errors import StoreError
 from mavi_async._records import Arrival, Intent, IntentState, KeptAside, Put, Submission
 from mavi_async.redis import _answers as answers
-from mavi_async.redis._durability import warn_of_losses
-from mavi_async.redis._listener import Listener
+from mavi_async.redis._connections import Connections
 from mavi_async.redis._pacer import PACE, RedisPacer, name_of
-from mavi_async.redis._scripts import NAMES, Script, load
-from mavi_async.redis._server import Answer, Server, Value, address_of, checked_client, client_of
+from mavi_async.redis._scripts import NAMES, load
+from mavi_async.redis._server import Answer, Value
 from mavi_async.stores._protocol import Lane, Pacer
 
 __all__ = ["RedisStore"]
 
-_PUT_CALLBACK: Final = load("put_callback")
-_REPLACE_CALLBACK: Final = load("replace_callback")
-_PIN_CALLBACK: Final = load("pin_callback")
-_LIST_UNMATCHED: Final = load("list_unmatched")
-_LIST_ASIDE: Final = load("list_aside")
-_PUT_SUBMISSION: Final = load("put_submission")
-_GET_SUBMISSION: Final = load("get_submission")
-_LIST_SUBMISSIONS: Final = load("list_submissions")
-_MARK_COLLECTED: Final = load("mark_collected")
-_FORGET: Final = load("forget")
-_BEGIN_INTENT: Final = load("begin_intent")
-_UPDATE_INTENT: Final = load("update_intent")
-_ADOPT: Final = load("adopt")
-_GET_INTENT: Final = load("get_intent")
-_FIND_INTENT: Final = load("find_intent")
-_LIST_INTENTS: Final = load("list_intents")
-_EXPIRE: Final = load("expire")
 
 # A server does one thing at a time, and others wait.
 _IDS_AT_ONCE: Final = 5_000
 _MANY: Final = 250
-
-
-@attrs.frozen(eq=False)
-class _Connected:
-    """What one event loop has of the store."""
-
-    server: Server
-    listener: Listener
 
 
 class RedisStore:
@@ -88,7 +60,7 @@ class RedisStore:
 
     def __init__(
         self,
-        server: str | Redis,
+        server: str | Redis | RedisCluster,
         *,
         namespace: str = "default",
         ttl: float = 604_800.0,
@@ -105,19 +77,16 @@ class RedisStore:
         tag = hashlib.sha256(answers.write_text(namespace)).hexdigest()[:16]
         self._prefix = f"mavi:{{{tag}}}:"
         self._keys = tuple(self._prefix + name for name in NAMES)
-        self._is_given = not isinstance(server, str)
-        self._make_client = _maker_of(server)
-        self._address = address_of(self._make_client())
-        self._connected: dict[asyncio.AbstractEventLoop, _Connected] = {}
-        self._is_checked = False
+        self._channel = self._prefix + "hints"
+        self._connections = Connections(server, self._channel)
 
     def __repr__(self) -> str:
-        return f"RedisStore({str(self._address)!r}, namespace={self._namespace!r})"
+        return f"RedisStore({str(self._connections.address)!r}, namespace={self._namespace!r})"
 
     async def put_callback(self, task_id: str, body: bytes, *, seen: bool) -> Put:
         """Keep a callback's raw bytes; the first body of a job counts."""
         answer = await self._run(
-            _PUT_CALLBACK, task_id, body, int(seen), self._channel, *self._bounds
+            "put_callback", task_id, body, int(seen), self._channel, *self._bounds
         )
         if answer[0] == b"full":
             raise StoreError("the store is full of recent callbacks that nobody here submitted")
@@ -125,7 +94,7 @@ class RedisStore:
 
     async def replace_callback(self, task_id: str, *, old: bytes, new: bytes) -> bool:
         """Replace a body that cannot be decoded, if it is still there and nobody has seen it."""
-        return bool(await self._run(_REPLACE_CALLBACK, task_id, old, new))
+        return bool(await self._run("replace_callback", task_id, old, new))
 
     async def get_callback(self, task_id: str) -> bytes | None:
         """Return the body that counts; reading does not change it."""
@@ -134,7 +103,7 @@ class RedisStore:
 
     async def pin_callback(self, task_id: str) -> bytes | None:
         """Return the body that counts and make it final: somebody has seen it."""
-        body: bytes | None = await self._run(_PIN_CALLBACK, task_id)
+        body: bytes | None = await self._run("pin_callback", task_id)
         return body
 
     async def list_arrived(self, task_ids: Collection[str]) -> Collection[str]:
@@ -153,20 +122,20 @@ class RedisStore:
 
     async def list_unmatched(self) -> Sequence[Arrival]:
         """Return the callbacks of jobs that nobody submitted in this namespace, oldest first."""
-        return tuple(map(answers.read_arrival, await self._run(_LIST_UNMATCHED)))
+        return tuple(map(answers.read_arrival, await self._run("list_unmatched")))
 
     async def list_aside(self) -> Sequence[KeptAside]:
         """Return the bodies that contradicted the first one of their job, oldest first."""
-        return tuple(map(answers.read_aside, await self._run(_LIST_ASIDE)))
+        return tuple(map(answers.read_aside, await self._run("list_aside")))
 
     async def watch(self, notify: Callable[[str | None], None]) -> Callable[[], None]:
         """Ask for a hint whenever a first body is stored, on whichever host."""
-        return await self._here().listener.watch(notify)
+        return await self._connections.watch(notify)
 
     async def put_submission(self, submission: Submission, *, intent_id: str | None = None) -> None:
         """Keep an accepted job; a callback that came before it is no longer unknown."""
         await self._run(
-            _PUT_SUBMISSION,
+            "put_submission",
             submission.task_id,
             submission.account,
             submission.asset_id,
@@ -176,7 +145,7 @@ class RedisStore:
 
     async def get_submission(self, task_id: str) -> Submission | None:
         """Return an accepted job."""
-        answer = await self._run(_GET_SUBMISSION, task_id)
+        answer = await self._run("get_submission", task_id)
         return None if answer is None else answers.read_submission(answer)
 
     async def list_pending(self, account: str | None = None) -> Sequence[Submission]:
@@ -195,50 +164,50 @@ class RedisStore:
         """Note that whoever awaited some jobs has their results."""
         remaining = iter(task_ids)
         while some := tuple(islice(remaining, _IDS_AT_ONCE)):
-            await self._run(_MARK_COLLECTED, *some)
+            await self._run("mark_collected", *some)
 
     async def forget(self, task_id: str) -> bool:
         """Remove everything about a job; return False if there was nothing."""
-        return bool(await self._run(_FORGET, task_id))
+        return bool(await self._run("forget", task_id))
 
     async def begin_intent(self, intent: Intent) -> Intent:
         """Keep an intent before its request leaves, or return the earlier one of its key."""
-        earlier = await self._run(_BEGIN_INTENT, *answers.write_intent(intent))
+        earlier = await self._run("begin_intent", *answers.write_intent(intent))
         return intent if earlier is None else answers.read_intent(earlier)
 
     async def update_intent(
         self, intent_id: str, state: IntentState, *, task_id: str | None = None
     ) -> bool:
         """Note how an intent's request ended; return False if there is none of that name."""
-        return bool(await self._run(_UPDATE_INTENT, intent_id, state.value, *_present(task_id)))
+        return bool(await self._run("update_intent", intent_id, state.value, *_present(task_id)))
 
     async def adopt(self, intent_id: str, task_id: str) -> Submission | None:
         """Make an unmatched callback that of an intent whose outcome is unknown."""
-        answer = await self._run(_ADOPT, intent_id, task_id)
+        answer = await self._run("adopt", intent_id, task_id)
         return None if answer is None else answers.read_submission(answer)
 
     async def get_intent(self, intent_id: str) -> Intent | None:
         """Return an intent; one that is `SENDING` past its time reads as `UNKNOWN`."""
-        answer = await self._run(_GET_INTENT, intent_id)
+        answer = await self._run("get_intent", intent_id)
         return None if answer is None else answers.read_intent(answer)
 
     async def find_intent(self, account: str, idempotency_key: str) -> Intent | None:
         """Return the intent of an idempotency key."""
-        answer = await self._run(_FIND_INTENT, account, idempotency_key)
+        answer = await self._run("find_intent", account, idempotency_key)
         return None if answer is None else answers.read_intent(answer)
 
     async def list_intents(
         self, state: IntentState, account: str | None = None
     ) -> Sequence[Intent]:
         """Return the intents in one state, oldest first."""
-        found = map(answers.read_intent, await self._run(_LIST_INTENTS, state.value))
+        found = map(answers.read_intent, await self._run("list_intents", state.value))
         mine = (intent for intent in found if account in (None, intent.account))
         return tuple(sorted(mine, key=lambda intent: intent.created_at))
 
     async def expire(self) -> int:
         """Remove what is past its time and return how much that was."""
         removed = 0
-        while count := await self._run(_EXPIRE, _MANY):
+        while count := await self._run("expire", _MANY):
             removed += count
         return removed
 
@@ -247,70 +216,31 @@ class RedisStore:
 
         async def pace(deed: str, *values: Value) -> Answer:
             keys = (self._prefix + name_of(lane), self._new_call())
-            return await (await self._server()).run(PACE, keys, deed, *values)
+            return await (await self._connections.server()).run(PACE, keys, deed, *values)
 
         return RedisPacer(pace, lane, interval)
 
     async def aclose(self) -> None:
         """End what this event loop has of the store; another call connects again."""
-        connected = self._connected.pop(asyncio.get_running_loop(), None)
-        if connected is not None:
-            await connected.listener.aclose()
-            if not self._is_given:
-                await connected.server.client.aclose()
-
-    @property
-    def _channel(self) -> str:
-        return self._prefix + "hints"
+        await self._connections.aclose()
 
     def _new_call(self) -> str:
         return f"{self._prefix}call:{secrets.token_hex(8)}"
 
-    def _here(self) -> _Connected:
-        """Return what the event loop that runs right now has of the store."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            raise TaskStateError(
-                "a RedisStore runs under asyncio alone; under trio there is SQLiteStore"
-            ) from None
-        if loop not in self._connected:
-            for each in [each for each in self._connected if each.is_closed()]:
-                del self._connected[each]
-            server = Server(self._make_client(), self._address)
-            self._connected[loop] = _Connected(server, Listener(server, self._channel))
-        return self._connected[loop]
-
-    async def _server(self) -> Server:
-        server = self._here().server
-        if not self._is_checked:
-            self._is_checked = True
-            try:
-                self._is_checked = await warn_of_losses(server)
-            except BaseException:
-                self._is_checked = False
-                raise
-        return server
-
-    async def _run(self, script: Script, *values: Value) -> Answer:
+    async def _run(self, script: str, *values: Value) -> Answer:
         now = "" if self._clock is None else repr(self._clock())
         words = [answers.write_text(each) if isinstance(each, str) else each for each in values]
         keys = (*self._keys, self._new_call())
-        return await (await self._server()).run(script, keys, repr(self._ttl), now, *words)
+        return await (await self._connections.server()).run(
+            load(script), keys, repr(self._ttl), now, *words
+        )
 
     async def _command(self, *words: Value) -> Answer:
-        return await (await self._server()).command(*words)
+        return await (await self._connections.server()).command(*words)
 
     async def _submissions(self, standing: str, account: str | None) -> Sequence[Submission]:
-        found = map(answers.read_submission, await self._run(_LIST_SUBMISSIONS, standing))
+        found = map(answers.read_submission, await self._run("list_submissions", standing))
         return tuple(job for job in found if account in (None, job.account))
-
-
-def _maker_of(server: str | Redis) -> Callable[[], Redis]:
-    if isinstance(server, str):
-        return lambda: client_of(server)  # which shows its password to nobody who looks
-    client = checked_client(server)
-    return lambda: client
 
 
 def _present(value: str | None) -> tuple[str, ...]:

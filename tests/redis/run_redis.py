@@ -1,0 +1,40 @@
+"""A process on a host of its own: it keeps or awaits callbacks in a store that hosts share.
+
+Its arguments are what to do, the server's URL, the namespace, and jobs; what it has done comes as
+lines.
+"""
+
+import asyncio
+import sys
+
+from mavi_async import Dispatcher, MaviClient
+from mavi_async.redis import RedisStore
+
+
+async def feed(store: RedisStore, lines: list[str]) -> None:
+    """Take callbacks as a receiver does."""
+    dispatcher = Dispatcher(store=store)
+    for body in lines:
+        print((await dispatcher.feed(body)).value, flush=True)  # noqa: T201 - what was done
+    await dispatcher.aclose()
+
+
+async def wait(store: RedisStore, task_ids: list[str]) -> None:
+    """Await jobs that others submitted."""
+    async with MaviClient("sk-mavi-test-0123", store=store) as client:
+        waiting = [asyncio.create_task(client.speaker_task(each).wait()) for each in task_ids]
+        await asyncio.gather(*(store.get_callback(each) for each in task_ids))
+        print("waiting", flush=True)  # noqa: T201 - what was done
+        for result in await asyncio.gather(*waiting):
+            print(result.raw.decode(), flush=True)  # noqa: T201 - what was done
+
+
+async def main() -> None:
+    """Do what is asked."""
+    do, url, namespace, *what = sys.argv[1:]
+    store = RedisStore(url, namespace=namespace)
+    await {"feed": feed, "wait": wait}[do](store, what)
+    await store.aclose()
+
+
+asyncio.run(main())

@@ -1,0 +1,375 @@
+"""A `RedisStore` beyond the contract: what it puts on the server, and how it is used."""
+
+import asyncio
+import gc
+import logging
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import attrs
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis, RedisCluster
+from redis.crc import key_slot
+
+from mavi_async import ConfigurationError, MaviClient, StoreError, TaskStateError
+from mavi_async._records import Intent, IntentState, Put, Submission, Unmatched, Verdict
+from mavi_async.redis import RedisStore
+from mavi_async.stores import Lane
+
+if TYPE_CHECKING:
+    from tests.conftest import StartRedis
+    from tests.redis.conftest import OpenStore
+
+LANE = Lane("https://lane.example", "account", "/path")
+SECRET = "canary-5f0e1d2c"
+
+
+def intent_of(name: str, state: IntentState = IntentState.SENDING) -> Intent:
+    """A submission with a key of its own, whose request was made long ago."""
+    return Intent(name, "mine", "re_1", state, 1.5, 2.5, f"key of {name}")
+
+
+async def use_all_of(store: RedisStore) -> None:
+    """Leave something of every kind on the server."""
+    await store.put_callback("unmatched", b"body", seen=False)
+    await store.put_callback("seen", b"body", seen=True)
+    await store.put_callback("seen", b"other", seen=False)
+    for each in ("pending", "done", "collected"):
+        await store.put_submission(Submission(each, "mine", "re_1", 1.5))
+    for each in ("done", "collected"):
+        await store.put_callback(each, b"body", seen=False)
+    await store.mark_collected(["collected"])
+    for state in IntentState:
+        await store.begin_intent(intent_of(state.value))
+        await store.update_intent(state.value, state, task_id=state.value)
+    await store.pacer(LANE, 1.0).reserve()
+
+
+async def keys_of(client: "Redis", tag: str) -> dict[str, int]:
+    """The keys of a namespace, without the tag, and for how many milliseconds each will stay."""
+    found = [key.decode() async for key in client.scan_iter(f"mavi:{{{tag}}}:*", count=10_000)]
+    return {key.rpartition("}:")[2]: await client.pttl(key) for key in found}
+
+
+def tag_of(store: RedisStore) -> str:
+    """What stands in braces in all keys of a store."""
+    return store._prefix.partition("{")[2].partition("}")[0]
+
+
+@pytest.mark.asyncio
+async def test_all_keys_are_in_one_slot(store: RedisStore, client: "Redis") -> None:
+    """Of every kind there is, that of a single call and that of a rate included."""
+    await use_all_of(store)
+    names = await keys_of(client, tag_of(store))
+
+    assert set(store._keys) <= {f"{store._prefix}{name}" for name in names}
+    assert {"call", "rate"} <= {name.partition(":")[0] for name in names}
+    assert 1 == len({key_slot(f"{store._prefix}{name}".encode()) for name in names})
+
+
+@pytest.mark.asyncio
+async def test_names_that_keys_could_not_have(open_store: "OpenStore") -> None:
+    """A namespace is any text, and names the same data everywhere."""
+    for name in ("{x}y", "", "a b\n", "\N{SNOWMAN}"):
+        named = f"{name}{tag_of(open_store())}"
+        await open_store(namespace=named).put_callback("t", b"1", seen=True)
+        same, other = open_store(namespace=named), open_store()
+
+        assert b"1" == await same.get_callback("t")
+        assert None is await other.get_callback("t")
+
+
+@pytest.mark.asyncio
+async def test_what_nobody_uses_goes_by_itself(open_store: "OpenStore", client: "Redis") -> None:
+    """All of it at the same time, but for when a callback came last."""
+    store = open_store(ttl=100.0)
+    await use_all_of(store)
+    staying = await keys_of(client, tag_of(store))
+    left = {name: ms for name, ms in staying.items() if not name.startswith(("call:", "rate:"))}
+
+    assert -1 == left.pop("last")
+    assert 100_000 < min(left.values())
+    assert max(left.values()) <= 200_000
+    assert max(left.values()) - min(left.values()) < 50
+
+
+@pytest.mark.asyncio
+async def test_a_call_that_is_sent_again_gets_its_answer_again(
+    open_store: "OpenStore", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer got lost, so it is not known that it was carried out: it is not done twice."""
+    now = [1_000_000.0]
+    store = open_store(max_unknown=1, clock=lambda: now[0])
+    await store.put_callback("old", b"body", seen=False)
+    now[0] += 3600
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        "put": lambda: store.put_callback("t", b"1", seen=False),
+        "replace": lambda: store.replace_callback("t", old=b"1", new=b"2"),
+        "adopt": lambda: store.adopt("i", "t"),
+        "forget": lambda: store.forget("t"),
+        "reserve": lambda: store.pacer(LANE, 1.0).reserve(),
+    }
+    await store.begin_intent(intent_of("i"))
+    found: list[Any] = []
+    for name, call in calls.items():
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "_new_call", f"{store._prefix}call:{name}".__str__)
+            found.append([await call(), await call()])
+
+    evicted = (Unmatched("old", b"body", evicted=True),)
+    assert [
+        [Put(Verdict.FIRST, evicted=evicted)] * 2,
+        [True, True],
+        [Submission("t", "mine", "re_1", 1.5)] * 2,
+        [True, True],
+    ] == found[:-1]
+    assert found[-1][0] == found[-1][1]
+    assert None is await store.get_callback("t")
+
+
+@pytest.mark.asyncio
+async def test_texts_that_nobody_expects_come_back(store: RedisStore) -> None:
+    """Whatever stands in a key, an asset or an account."""
+    odd = "\ud800 {x}:\0\r\n'\N{SNOWMAN}"
+    intent = attrs.evolve(intent_of("i"), account=odd, asset_id=odd, idempotency_key=odd)
+    await store.begin_intent(intent)
+
+    expected = attrs.evolve(intent, state=IntentState.UNKNOWN)
+    assert expected == await store.find_intent(odd, odd)
+    assert (expected,) == await store.list_intents(IntentState.UNKNOWN, odd)
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_forgot_the_scripts_is_told_them_again(
+    store: RedisStore, client: "Redis"
+) -> None:
+    """In the middle of anything."""
+    await store.put_callback("t", b"body", seen=False)
+    await client.script_flush()
+    puts = await asyncio.gather(
+        *(store.put_callback(f"t{number}", b"body", seen=False) for number in range(50))
+    )
+    await client.script_flush()
+    slot = await store.pacer(LANE, 1.0).reserve()
+
+    assert {Verdict.FIRST} == {put.verdict for put in puts}
+    assert slot.delay == 0
+
+
+@pytest.mark.asyncio
+async def test_cancelled_calls_leave_all_connections_usable(store: RedisStore) -> None:
+    """Wherever they were: each call gets its own answer, and none waits for a connection."""
+    for number in range(150):
+        task = asyncio.create_task(store.put_callback(f"t{number}", b"body", seen=True))
+        for _ in range(number % 30):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        with anyio.move_on_after(0.0001 * (number % 7)):
+            await store.get_callback(f"t{number}")
+    async with asyncio.timeout(30):
+        bodies = [str(number).encode() for number in range(200)]
+        await asyncio.gather(*(store.put_callback(f"u{int(b)}", b, seen=True) for b in bodies))
+        kept = await asyncio.gather(*(store.get_callback(f"u{number}") for number in range(200)))
+
+    assert bodies == kept
+
+
+@pytest.mark.asyncio
+async def test_a_closed_store_leaves_nothing_and_opens_again(
+    store: RedisStore, client: "Redis"
+) -> None:
+    """Neither tasks nor connections; who watched is told no more."""
+    before, tasks = len(await client.client_list()), asyncio.all_tasks()
+    heard: list[str | None] = []
+    await store.watch(heard.append)
+    stop = await store.watch(heard.append)
+    await store.put_callback("t", b"body", seen=True)
+    await store.aclose()
+
+    assert tasks == asyncio.all_tasks()
+    while len(await client.client_list()) > before:  # noqa: ASYNC110 - the server notices by itself
+        await asyncio.sleep(0.001)
+    heard.clear()
+    assert b"body" == await store.get_callback("t")
+    await store.put_callback("u", b"body", seen=True)
+    stop()
+    assert [] == heard
+
+
+@pytest.mark.asyncio
+async def test_a_listener_ends_with_its_last_watcher(store: RedisStore, client: "Redis") -> None:
+    """And begins again with the next."""
+    await store.get_callback("t")
+    tasks = asyncio.all_tasks()
+    for _ in range(3):
+        stops = [await store.watch(lambda _: None) for _ in range(2)]
+        assert 1 == len(asyncio.all_tasks() - tasks)
+        for stop in stops:
+            stop()
+            stop()
+        while asyncio.all_tasks() - tasks:  # noqa: ASYNC110 - it ends by itself
+            await asyncio.sleep(0)
+
+
+def test_a_store_serves_one_event_loop_after_another(redis_url: str, namespace: str) -> None:
+    """Each has connections of its own, and those of a loop that ended are not used."""
+    store = RedisStore(redis_url, namespace=namespace)
+
+    async def use(body: bytes) -> bytes | None:
+        await store.put_callback("t", body, seen=True)
+        stop = await store.watch(lambda _: None)
+        stop()
+        found = await store.get_callback("t")
+        await store.aclose()
+        return found
+
+    assert [b"1", b"1"] == [asyncio.run(use(body)) for body in (b"1", b"2")]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_trio_is_told_at_once() -> None:
+    """redis-py runs under asyncio alone."""
+    store = RedisStore("redis://127.0.0.1:1")
+    with pytest.raises(TaskStateError, match="asyncio alone"):
+        await store.get_callback("t")
+    with pytest.raises(TaskStateError, match="asyncio alone"):
+        await store.watch(lambda _: None)
+
+
+@pytest.mark.asyncio
+async def test_a_given_client_is_used_and_left_open(redis_url: str, namespace: str) -> None:
+    """With whatever settings it has, RESP3 included; hints come through it as well."""
+    async with Redis.from_url(redis_url, protocol=3, health_check_interval=1) as given:
+        store = RedisStore(given, namespace=namespace)
+        arrived = asyncio.Event()
+        stop = await store.watch(lambda _: arrived.set())
+        await use_all_of(store)
+        async with asyncio.timeout(30):
+            await arrived.wait()
+        stop()
+        await store.aclose()
+
+        assert await given.ping()
+        assert b"body" == await store.get_callback("done")
+        await store.aclose()
+
+
+@pytest_asyncio.fixture
+async def cluster(start_redis: "StartRedis", unused_port: int) -> AsyncIterator[RedisCluster]:
+    """A client of a cluster of one."""
+    port = str(unused_port)
+    start_redis("--cluster-enabled", "yes", "--port", port, "--bind", "127.0.0.1")
+    node: Any
+    async with Redis(port=unused_port) as node:
+        await node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        info = "CLUSTER INFO"
+        while (await node.execute_command(info))["cluster_state"] != "ok":  # noqa: ASYNC110 - dto.
+            await asyncio.sleep(0.01)
+    async with RedisCluster(host="127.0.0.1", port=unused_port) as client:
+        yield client
+
+
+@pytest.mark.asyncio
+async def test_a_cluster_takes_all_that_a_store_asks(cluster: RedisCluster) -> None:
+    """Each script names all of its keys, and they are in one place."""
+    store = RedisStore(cluster)
+    heard = asyncio.Event()
+    stop = await store.watch(lambda _: heard.set())
+    await use_all_of(store)
+    async with asyncio.timeout(30):
+        await heard.wait()
+    if stop is not None:
+        stop()
+
+    assert ["done"] == [each.task_id for each in await store.list_uncollected()]
+    assert ["seen"] == list(await store.list_arrived(["seen", "pending"]))
+    await store.aclose()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "http://127.0.0.1:6379",
+        f"redis://:{SECRET}@127.0.0.1:port",
+        f"redis://:{SECRET}#1@127.0.0.1:6379",
+        f"redis://:{SECRET}@127.0.0.1:6379?nonsense=1",
+        f"redis://:{SECRET}@127.0.0.1:6379?socket_timeout=soon",
+        f"redis://:{SECRET}@127.0.0.1:6379?decode_responses=True",
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
+    """At once, and without repeating it: there may be a password in it."""
+    with pytest.raises(ConfigurationError) as caught:
+        RedisStore(url)
+
+    assert SECRET not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
+
+
+def test_a_client_that_decodes_is_refused() -> None:
+    """Bodies are not text."""
+    with pytest.raises(ConfigurationError, match="bytes"):
+        RedisStore(Redis(decode_responses=True))
+
+
+@pytest.mark.parametrize("ttl", [-1.0, float("inf"), float("nan")])
+def test_a_time_that_is_none_is_refused(ttl: float) -> None:
+    """What is kept for ever would fill the server."""
+    with pytest.raises(ConfigurationError, match="ttl"):
+        RedisStore("redis://127.0.0.1", ttl=ttl)
+
+
+@pytest.mark.asyncio
+async def test_the_password_is_told_to_nobody(
+    start_redis: "StartRedis", caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither where it is wrong nor where it is right."""
+    server = start_redis("--requirepass", SECRET)
+    caplog.set_level(logging.DEBUG)
+    told: list[str] = []
+    for password in (SECRET, f"{SECRET}-wrong"):
+        store = RedisStore(f"{server.url}?password={password}", max_unknown=0)
+        with pytest.raises(StoreError) as caught:
+            await store.put_callback("t", b"body", seen=False)
+        told += [str(caught.value), repr(caught.value), repr(caught.value.__cause__)]
+        told += [repr(store), repr(vars(store))]
+        await store.aclose()
+
+    assert "the store is full" in told[0]
+    assert "check the user and password" in told[5]
+    assert SECRET not in " ".join([*told, caplog.text])
+
+
+@pytest.mark.asyncio
+async def test_a_process_full_of_stores_collects_them(redis_url: str, namespace: str) -> None:
+    """A store that is closed and let go of leaves nothing behind."""
+
+    async def use() -> "weakref.ref[RedisStore]":
+        store = RedisStore(redis_url, namespace=namespace)
+        await store.watch(lambda _: None)
+        await store.pacer(LANE, 1.0).reserve()
+        await store.aclose()
+        return weakref.ref(store)
+
+    used = [await use() for _ in range(3)]
+    gc.collect()
+
+    assert [None] * 3 == [reference() for reference in used]
+
+
+@pytest.mark.asyncio
+async def test_a_client_uses_it_as_any_other_store(store: RedisStore) -> None:
+    """Closing the client leaves the store that it was given."""
+    async with MaviClient("sk-mavi-test-0123", store=store) as client:
+        task = client.speaker_task("t1")
+        waiting = asyncio.create_task(task.wait(timeout=30))
+        body = b'{"code": "0000", "task_id": "t1", "data": {"data": {"data": []}}}'
+        await client.dispatcher.feed(body)
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    assert body == await store.get_callback("t1")
