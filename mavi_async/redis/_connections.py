@@ -47,9 +47,12 @@ class Connections:
                 raise
         return server
 
-    async def watch(self, notify: Callable[[str | None], None]) -> Callable[[], None]:
-        """Ask for hints."""
-        return await self._here().listener.watch(notify)
+    async def watch(self, notify: Callable[[str | None], None]) -> Callable[[], None] | None:
+        """Ask for hints, which a client of a cluster may not be able to get."""
+        here = self._here()
+        if not hasattr(here.server.client, "pubsub"):
+            return None
+        return await here.listener.watch(notify)
 
     async def aclose(self) -> None:
         """End what the event loop that runs right now has."""

@@ -13,6 +13,7 @@ FAILURES: Final = (exceptions.RedisError, exceptions.RedisClusterException, OSEr
 """What talking to a server may raise."""
 
 _AGAIN: Final = "calling again is safe, and nothing needs a restart"
+_MEMORY: Final = f"raise its maxmemory: {_AGAIN}"
 _ADVICE: Final = (
     (
         (exceptions.AuthenticationError, exceptions.AuthorizationError),
@@ -20,7 +21,7 @@ _ADVICE: Final = (
     ),
     (exceptions.NoPermissionError, "let the user run scripts on the keys mavi:*"),
     (exceptions.ReadOnlyError, "this is a replica: give the address of the primary"),
-    (exceptions.OutOfMemoryError, f"raise its maxmemory: {_AGAIN}"),
+    (exceptions.OutOfMemoryError, _MEMORY),
     (
         (exceptions.MovedError, exceptions.AskError, exceptions.RedisClusterException),
         "this is one node of a cluster: give the store a redis.asyncio.RedisCluster",
@@ -56,7 +57,7 @@ def store_error(error: Exception, address: Address) -> StoreError:
     chain = (error, error.__cause__)
     advice = next(
         (advice for kinds, advice in _ADVICE if any(isinstance(each, kinds) for each in chain)),
-        "see what the server says",
+        _MEMORY if "OOM command" in told else "see what the server says",
     )
     if address.secret and address.secret in told:
         # Old servers repeat what they did not understand.

@@ -66,8 +66,9 @@ def checked_client(client: Client) -> Client:
 
 def address_of(client: Client) -> Address:
     """Return where a client's server is."""
-    pool: Any = getattr(client, "connection_pool", client)
-    options = pool.connection_kwargs
+    if isinstance(client, RedisCluster):
+        return Address("a cluster", client.connection_kwargs.get("password"))
+    options = client.connection_pool.connection_kwargs
     secret = options.get("password")
     database = options.get("db") or 0
     if "path" in options:

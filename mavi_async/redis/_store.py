@@ -128,7 +128,7 @@ class RedisStore:
         """Return the bodies that contradicted the first one of their job, oldest first."""
         return tuple(map(answers.read_aside, await self._run("list_aside")))
 
-    async def watch(self, notify: Callable[[str | None], None]) -> Callable[[], None]:
+    async def watch(self, notify: Callable[[str | None], None]) -> Callable[[], None] | None:
         """Ask for a hint whenever a first body is stored, on whichever host."""
         return await self._connections.watch(notify)
 

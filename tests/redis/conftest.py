@@ -1,6 +1,6 @@
 """What the tests of Redis stores share: stores on a server, and what is there."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeAlias
 
 import pytest
@@ -10,6 +10,8 @@ from redis.asyncio import Redis
 from mavi_async.redis import RedisStore
 
 OpenStore: TypeAlias = Callable[..., RedisStore]
+Notify: TypeAlias = Callable[[str | None], None]
+Watch: TypeAlias = Callable[[RedisStore, Notify], Awaitable[Callable[[], None]]]
 
 
 @pytest_asyncio.fixture
@@ -24,6 +26,19 @@ async def open_store(redis_url: str, namespace: str) -> AsyncIterator[OpenStore]
     yield make
     for store in stores:
         await store.aclose()
+
+
+async def watching(store: RedisStore, notify: Notify) -> Callable[[], None]:
+    """Watch a store that can tell of what comes."""
+    stop = await store.watch(notify)
+    assert stop is not None
+    return stop
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """Watches a store that can tell of what comes."""
+    return watching
 
 
 @pytest.fixture

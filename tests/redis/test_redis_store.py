@@ -1,9 +1,7 @@
 """A `RedisStore` beyond the contract: what it puts on the server, and how it is used."""
 
 import asyncio
-import gc
 import logging
-import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +19,7 @@ from mavi_async.stores import Lane
 
 if TYPE_CHECKING:
     from tests.conftest import StartRedis
-    from tests.redis.conftest import OpenStore
+    from tests.redis.conftest import OpenStore, Watch
 
 LANE = Lane("https://lane.example", "account", "/path")
 SECRET = "canary-5f0e1d2c"
@@ -180,13 +178,13 @@ async def test_cancelled_calls_leave_all_connections_usable(store: RedisStore) -
 
 @pytest.mark.asyncio
 async def test_a_closed_store_leaves_nothing_and_opens_again(
-    store: RedisStore, client: "Redis"
+    store: RedisStore, client: "Redis", watch: "Watch"
 ) -> None:
     """Neither tasks nor connections; who watched is told no more."""
     before, tasks = len(await client.client_list()), asyncio.all_tasks()
     heard: list[str | None] = []
     await store.watch(heard.append)
-    stop = await store.watch(heard.append)
+    stop = await watch(store, heard.append)
     await store.put_callback("t", b"body", seen=True)
     await store.aclose()
 
@@ -201,12 +199,14 @@ async def test_a_closed_store_leaves_nothing_and_opens_again(
 
 
 @pytest.mark.asyncio
-async def test_a_listener_ends_with_its_last_watcher(store: RedisStore, client: "Redis") -> None:
+async def test_a_listener_ends_with_its_last_watcher(
+    store: RedisStore, client: "Redis", watch: "Watch"
+) -> None:
     """And begins again with the next."""
     await store.get_callback("t")
     tasks = asyncio.all_tasks()
     for _ in range(3):
-        stops = [await store.watch(lambda _: None) for _ in range(2)]
+        stops = [await watch(store, lambda _: None) for _ in range(2)]
         assert 1 == len(asyncio.all_tasks() - tasks)
         for stop in stops:
             stop()
@@ -221,8 +221,7 @@ def test_a_store_serves_one_event_loop_after_another(redis_url: str, namespace: 
 
     async def use(body: bytes) -> bytes | None:
         await store.put_callback("t", body, seen=True)
-        stop = await store.watch(lambda _: None)
-        stop()
+        await store.watch(lambda _: None)
         found = await store.get_callback("t")
         await store.aclose()
         return found
@@ -242,12 +241,14 @@ async def test_trio_is_told_at_once() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_given_client_is_used_and_left_open(redis_url: str, namespace: str) -> None:
+async def test_a_given_client_is_used_and_left_open(
+    redis_url: str, namespace: str, watch: "Watch"
+) -> None:
     """With whatever settings it has, RESP3 included; hints come through it as well."""
     async with Redis.from_url(redis_url, protocol=3, health_check_interval=1) as given:
         store = RedisStore(given, namespace=namespace)
         arrived = asyncio.Event()
-        stop = await store.watch(lambda _: arrived.set())
+        stop = await watch(store, lambda _: arrived.set())
         await use_all_of(store)
         async with asyncio.timeout(30):
             await arrived.wait()
@@ -266,7 +267,7 @@ async def cluster(start_redis: "StartRedis", unused_port: int) -> AsyncIterator[
     start_redis("--cluster-enabled", "yes", "--port", port, "--bind", "127.0.0.1")
     node: Any
     async with Redis(port=unused_port) as node:
-        await node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        await node.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
         info = "CLUSTER INFO"
         while (await node.execute_command(info))["cluster_state"] != "ok":  # noqa: ASYNC110 - dto.
             await asyncio.sleep(0.01)
@@ -281,9 +282,9 @@ async def test_a_cluster_takes_all_that_a_store_asks(cluster: RedisCluster) -> N
     heard = asyncio.Event()
     stop = await store.watch(lambda _: heard.set())
     await use_all_of(store)
-    async with asyncio.timeout(30):
-        await heard.wait()
-    if stop is not None:
+    if stop is not None:  # redis-py's clients of clusters could not listen for a long time
+        async with asyncio.timeout(30):
+            await heard.wait()
         stop()
 
     assert ["done"] == [each.task_id for each in await store.list_uncollected()]
@@ -343,23 +344,6 @@ async def test_the_password_is_told_to_nobody(
     assert "the store is full" in told[0]
     assert "check the user and password" in told[5]
     assert SECRET not in " ".join([*told, caplog.text])
-
-
-@pytest.mark.asyncio
-async def test_a_process_full_of_stores_collects_them(redis_url: str, namespace: str) -> None:
-    """A store that is closed and let go of leaves nothing behind."""
-
-    async def use() -> "weakref.ref[RedisStore]":
-        store = RedisStore(redis_url, namespace=namespace)
-        await store.watch(lambda _: None)
-        await store.pacer(LANE, 1.0).reserve()
-        await store.aclose()
-        return weakref.ref(store)
-
-    used = [await use() for _ in range(3)]
-    gc.collect()
-
-    assert [None] * 3 == [reference() for reference in used]
 
 
 @pytest.mark.asyncio

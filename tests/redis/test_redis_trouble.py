@@ -17,7 +17,7 @@ from mavi_async.stores import Lane
 
 if TYPE_CHECKING:
     from tests.conftest import StartRedis
-    from tests.redis.conftest import OpenStore
+    from tests.redis.conftest import OpenStore, Watch
 
 KEY = "sk-mavi-test-0123"
 SCRIPT = Path(__file__).with_name("run_redis.py")
@@ -76,7 +76,10 @@ async def test_a_server_that_tells_nothing_of_itself_is_used(
 
 @pytest.mark.asyncio
 async def test_nobody_listens(
-    start_redis: "StartRedis", open_store: "OpenStore", caplog: pytest.LogCaptureFixture
+    start_redis: "StartRedis",
+    open_store: "OpenStore",
+    caplog: pytest.LogCaptureFixture,
+    watch: "Watch",
 ) -> None:
     """Every call says what to do, and works as soon as somebody does."""
     server = start_redis("--appendonly", "no")
@@ -92,7 +95,7 @@ async def test_nobody_listens(
     server.start()
 
     await store.put_callback("t", b"body", seen=True)
-    stop = await store.watch(lambda _: None)
+    stop = await watch(store, lambda _: None)
     stop()
     assert b"body" == await store.get_callback("t")
     assert "set appendonly to yes" in caplog.text
@@ -156,13 +159,16 @@ async def test_hints_that_are_cut_off_lose_nobody(
 
 @pytest.mark.asyncio
 async def test_whoever_watches_is_told_to_look_after_each_connection(
-    start_redis: "StartRedis", open_store: "OpenStore", caplog: pytest.LogCaptureFixture
+    start_redis: "StartRedis",
+    open_store: "OpenStore",
+    caplog: pytest.LogCaptureFixture,
+    watch: "Watch",
 ) -> None:
     """What came meanwhile was published to nobody."""
     server = start_redis()
     store, other = open_store(server.url), open_store(server.url)
     told: asyncio.Queue[str | None] = asyncio.Queue()
-    stop = await store.watch(told.put_nowait)
+    stop = await watch(store, told.put_nowait)
     await other.put_callback("t1", b"body", seen=True)
     assert "t1" == await told.get()
     server.kill()

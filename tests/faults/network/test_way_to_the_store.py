@@ -40,6 +40,7 @@ async def test_a_connection_that_died_without_a_word_is_noticed(
     store, there = RedisStore(proxy.url), RedisStore(target)
     told: asyncio.Queue[str | None] = asyncio.Queue()
     stop = await store.watch(told.put_nowait)
+    assert stop is not None
     proxy.switch(way(cut_after=0), way(cut_after=0))
     await there.put_callback("t1", b"body", seen=True)
     before = proxy.connections
