@@ -92,6 +92,11 @@ async def test_what_nobody_uses_goes_by_itself(open_store: "OpenStore", client: 
     assert 100_000 < min(left.values())
     assert max(left.values()) <= 200_000
     assert max(left.values()) - min(left.values()) < 50
+    for name in left:
+        await client.pexpire(store._prefix + name, 99_000)
+    await store.put_callback("another", b"body", seen=True)
+    left = {name: await client.pttl(store._prefix + name) for name in left}
+    assert 199_000 < min(left.values())
 
 
 @pytest.mark.asyncio

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -99,6 +100,27 @@ async def test_nobody_listens(
     stop()
     assert b"body" == await store.get_callback("t")
     assert "set appendonly to yes" in caplog.text
+
+
+@pytest.mark.asyncio
+async def test_a_client_without_patience_of_its_own_is_given_up(
+    start_redis: "StartRedis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its settings, no call takes for ever, and the next one works."""
+    server = start_redis()
+    async with Redis.from_url(server.url, socket_timeout=None) as given:
+        store = RedisStore(given)
+        await store.get_callback("t")
+        server.signal(signal.SIGSTOP)
+        with monkeypatch.context() as patch:
+            patch.setattr("mavi_async.redis._server.STORE_SECONDS", 0.1)
+            for call in (store.get_callback("t"), store.expire(), store.watch(lambda _: None)):
+                with pytest.raises(StoreError, match="did not answer within"):
+                    await call
+        server.signal(signal.SIGCONT)
+
+        assert None is await store.get_callback("t")
+        await store.aclose()
 
 
 @pytest.mark.fault("the Redis server is killed")
