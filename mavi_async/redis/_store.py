@@ -171,15 +171,22 @@ class RedisStore:
         return bool(await self._run("forget", task_id))
 
     async def begin_intent(self, intent: Intent) -> Intent:
-        """Keep an intent before its request leaves, or return the earlier one of its key."""
+        """Keep an intent before its request leaves, or return the one that stands in its way."""
         earlier = await self._run("begin_intent", *answers.write_intent(intent))
         return intent if earlier is None else answers.read_intent(earlier)
 
     async def update_intent(
-        self, intent_id: str, state: IntentState, *, task_id: str | None = None
+        self,
+        intent_id: str,
+        state: IntentState,
+        *,
+        task_id: str | None = None,
+        only_if: IntentState | None = None,
     ) -> bool:
-        """Note how an intent's request ended; return False if there is none of that name."""
-        return bool(await self._run("update_intent", intent_id, state.value, *_present(task_id)))
+        """Note how an intent's request ended; return False if there is none to change."""
+        condition = "" if only_if is None else only_if.value
+        words = (intent_id, state.value, condition, *_present(task_id))
+        return bool(await self._run("update_intent", *words))
 
     async def adopt(self, intent_id: str, task_id: str) -> Submission | None:
         """Make an unmatched callback that of an intent whose outcome is unknown."""

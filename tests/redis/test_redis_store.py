@@ -116,6 +116,9 @@ async def test_a_call_that_is_sent_again_gets_its_answer_again(
         "put": lambda: store.put_callback("t", b"1", seen=False),
         "replace": lambda: store.replace_callback("t", old=b"1", new=b"2"),
         "adopt": lambda: store.adopt("i", "t"),
+        "update": lambda: store.update_intent(
+            "i", IntentState.UNKNOWN, only_if=IntentState.ACCEPTED
+        ),
         "forget": lambda: store.forget("t"),
         "reserve": lambda: store.pacer(LANE, 1.0).reserve(),
     }
@@ -131,6 +134,7 @@ async def test_a_call_that_is_sent_again_gets_its_answer_again(
         [Put(Verdict.FIRST, evicted=evicted)] * 2,
         [True, True],
         [Submission("t", "mine", "re_1", 1.5)] * 2,
+        [True, True],
         [True, True],
     ] == found[:-1]
     assert found[-1][0] == found[-1][1]

@@ -4,6 +4,10 @@ for index = 3, #ARGV, 2 do
   fields[ARGV[index]] = ARGV[index + 1]
 end
 prune(A_LITTLE)
+local own = read_intent(fields.intent_id)
+if own and own.state == 'accepted' then
+  return told(own)
+end
 if fields.idempotency_key then
   local earlier = read_intent(call('HGET', intent_keys, place_of_key(fields)))
   if earlier and earlier.intent_id ~= fields.intent_id then

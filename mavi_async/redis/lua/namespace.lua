@@ -172,7 +172,7 @@ end
 local function update_intent(intent_id, state, task_id)
   local intent = read_intent(intent_id)
   if not intent then
-    return false
+    return
   end
   call('ZREM', in_state[intent.state], intent_id)
   if task_id and intent.task_id then
@@ -180,7 +180,6 @@ local function update_intent(intent_id, state, task_id)
   end
   intent.state, intent.task_id = state, task_id or intent.task_id
   write_intent(intent)
-  return true
 end
 
 local function told(intent)

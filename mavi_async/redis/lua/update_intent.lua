@@ -1,4 +1,10 @@
-local intent_id, state, task_id = ARGV[3], ARGV[4], ARGV[5]
-local is_there = update_intent(intent_id, state, task_id)
-keep_on()
-return is_there and 1 or 0
+local intent_id, state, only_if, task_id = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+
+return once(function()
+  local intent = read_intent(intent_id)
+  if not intent or (only_if ~= '' and state_of(intent) ~= only_if) then
+    return 0
+  end
+  update_intent(intent_id, state, task_id)
+  return 1, true
+end)
