@@ -1,19 +1,18 @@
-"""What each recording is waiting for, seen through the store that every step is noted in."""
+"""What each recording is waiting for."""
 
 import asyncio
 import enum
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 import attrs
 
 from mavi_async._errors import ConfigurationError
-from mavi_async._records import Intent, Pacing, Put, Submission, Verdict
+from mavi_async._records import Intent, IntentState, Pacing, Put, Verdict
 from mavi_async.cli._text import clock_text
-from mavi_async.stores import TaskStore
 
-__all__ = ["Board", "NotSubmitted", "Plan", "Row", "Stage", "watched_store"]
+__all__ = ["Board", "NotSubmitted", "Plan", "Row", "Stage"]
 
 Plan = Literal["early", "twice", "late"]
 
@@ -22,6 +21,7 @@ _REPEAT: Final = "callback came twice: the repeat was acknowledged and changed n
 _OTHER: Final = "a second, different callback came: the first one counts"
 _STRANGER: Final = "a callback for a task_id that no answer has named yet: kept"
 _ELSEWHERE: Final = "a callback for a job that is not waited for here: kept"
+_AGAIN: Final = "submitted again: the first request created no job"
 _BEFORE: Final = "submitted by an earlier run, which is not paid for again"
 
 
@@ -35,6 +35,7 @@ class Stage(enum.Enum):
 
     QUEUED = "queued for a slot"
     SENDING = "being submitted"
+    ELSEWHERE = "another run submits it"
     RUNNING = "waiting for callback"
     DONE = "done"
     FAILED = "failed"
@@ -117,18 +118,47 @@ class Board:
         """Return the rows in one of some stages."""
         return [row for row in self.rows.values() if row.stage in stages]
 
-    def sending(self, asset_id: str, intent_id: str) -> None:
-        """Note that a request is about to leave, for the first time or again."""
+    def leaving(self, asset_id: str, intent_id: str) -> None:
+        """Note that a request can no longer be held back.
+
+        Raises:
+            NotSubmitted: If it must be, since another one was refused.
+        """
+        if self.refusal is not None:
+            raise NotSubmitted(self.refusal)
         row = self._move(asset_id, Stage.SENDING)
-        again = row.intent_id == intent_id
+        row.note = _AGAIN if row.intent_id == intent_id else ""
         row.intent_id = intent_id
-        if again:
-            row.note = "submitted again: the first request created no job"
+
+    def sending(self, asset_id: str) -> None:
+        """Note that a request is about to leave, for the first time or again."""
         queue = f"; {self.queue_text()}" if self.queue_text() else ""
-        self.on_change(asset_id, (row.note if again else Stage.SENDING.value) + queue)
+        self.on_change(asset_id, (self.rows[asset_id].note or Stage.SENDING.value) + queue)
+
+    def not_sent(self, intent_id: str) -> None:
+        """Note that a request did not leave after all, or created no job; it may be tried again."""
+        for row in self.at(Stage.SENDING):
+            if row.intent_id == intent_id:
+                self._move(row.asset_id, Stage.QUEUED)
+
+    def found(self, intent: Intent) -> None:
+        """Note how far the submission has come that a recording waits for, which may be another's.
+
+        That of this run is noted step by step.
+        """
+        row = self.rows.get(intent.asset_id)
+        if row is None or row.stage not in (Stage.QUEUED, Stage.ELSEWHERE):
+            return
+        is_sending = intent.state is IntentState.SENDING
+        stage = Stage.ELSEWHERE if is_sending else Stage.QUEUED
+        if row.stage is not stage:
+            self._move(row.asset_id, stage)
+            self.on_change(row.asset_id, stage.value)
 
     def accepted(self, asset_id: str, task_id: str, *, early: bool) -> None:
-        """Note that a job was accepted."""
+        """Note that a job was accepted; twice is allowed."""
+        if self.rows[asset_id].task_id == task_id:
+            return
         row = self._move(asset_id, Stage.RUNNING)
         row.task_id, row.accepted_at = task_id, self._clock()
         self.on_change(asset_id, f"accepted as task {task_id}, {Stage.RUNNING.value}")
@@ -137,19 +167,16 @@ class Board:
 
     def waiting(self, name: str, task_id: str, *, seconds: float) -> None:
         """Note that a job which was accepted some seconds ago is waited for."""
-        row = self.rows[name]
-        row.stage, row.task_id = Stage.RUNNING, task_id
-        row.since = row.accepted_at = self._clock() - seconds
+        self._wait(self.rows[name], task_id, seconds)
         self.on_change(name, f"task {task_id}, {Stage.RUNNING.value}")
 
-    def attached(self, asset_id: str, task_id: str) -> None:
-        """Note the job that a submit came to; it may be an earlier run's."""
+    def attached(self, asset_id: str, task_id: str, *, seconds: float) -> None:
+        """Note the job that a submit came to, accepted some seconds ago; for another run, maybe."""
         row = self.rows[asset_id]
-        if row.task_id is None and row.intent_id is not None:
+        if row.task_id is None and row.stage is Stage.SENDING:
             self.accepted(asset_id, task_id, early=False)
         elif row.task_id is None:
-            self._move(asset_id, Stage.RUNNING)
-            row.task_id, row.accepted_at = task_id, self._clock()
+            self._wait(row, task_id, seconds)
             self._note(row, f"task {task_id}: {_BEFORE}")
 
     def refused(self, asset_id: str, why: str) -> list[str]:
@@ -195,6 +222,10 @@ class Board:
         self._move(asset_id, Stage.FAILED).note = why
         self.on_change(asset_id, f"{Stage.FAILED.value}: {why}")
 
+    def _wait(self, row: Row, task_id: str, seconds: float) -> None:
+        row.stage, row.task_id = Stage.RUNNING, task_id
+        row.since = row.accepted_at = self._clock() - seconds
+
     def _move(self, asset_id: str, stage: Stage) -> Row:
         row = self.rows[asset_id]
         row.stage, row.since = stage, self._clock()
@@ -203,39 +234,3 @@ class Board:
     def _note(self, row: Row, text: str) -> None:
         row.note = text
         self.on_change(row.asset_id, text)
-
-
-def watched_store(board: Board, store: TaskStore) -> TaskStore:
-    """Return a store that tells a board of each step; nothing else knows them all."""
-    return cast("TaskStore", _WatchedStore(board, store))
-
-
-class _WatchedStore:
-    """A store that is seen through: whatever is not listed here is the other store's."""
-
-    def __init__(self, board: Board, store: TaskStore) -> None:
-        self._board = board
-        self._store = store
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._store, name)
-
-    async def begin_intent(self, intent: Intent) -> Intent:
-        """Keep an intent before its request leaves, unless no more may leave."""
-        if self._board.refusal is not None:
-            raise NotSubmitted(self._board.refusal)
-        # Before the intent is kept: from here on the request can no longer be held back.
-        self._board.sending(intent.asset_id, intent.intent_id)
-        return await self._store.begin_intent(intent)
-
-    async def put_submission(self, submission: Submission, *, intent_id: str | None = None) -> None:
-        """Keep an accepted job."""
-        early = await self._store.get_callback(submission.task_id) is not None
-        await self._store.put_submission(submission, intent_id=intent_id)
-        self._board.accepted(submission.asset_id, submission.task_id, early=early)
-
-    async def put_callback(self, task_id: str, body: bytes, *, seen: bool) -> Put:
-        """Keep a callback's raw bytes."""
-        put = await self._store.put_callback(task_id, body, seen=seen)
-        self._board.called_back(task_id, put)
-        return put

@@ -1,7 +1,7 @@
 """Whether a callback that is sent to the public URL arrives, and is kept, in time."""
 
 import uuid
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 import attrs
@@ -14,6 +14,7 @@ from mavi_async._records import Put, Verdict
 from mavi_async.cli._check_store import PROBE_PREFIX, probe_body
 from mavi_async.cli._exchange import connection_trouble, exchange
 from mavi_async.cli._finding import Finding, failed, ok
+from mavi_async.cli._forwarding import ForwardingStore
 from mavi_async.cli._place import Place
 from mavi_async.cli._receiver import listen, receiving
 from mavi_async.cli._webhook_answers import Explained, explain
@@ -86,7 +87,7 @@ async def check_webhook(
                 arrivals = _Here(store, listen_at)
                 # Real callbacks may come in meanwhile: those are kept as ever.
                 async with (
-                    Dispatcher(store=cast("TaskStore", arrivals)) as dispatcher,
+                    Dispatcher(store=arrivals) as dispatcher,
                     receiving(dispatcher, listener, url.token),
                 ):
                     return await _probe(url, arrivals)
@@ -123,21 +124,20 @@ class _InStore:
         return await self._store.forget(task_id)
 
 
-class _Here:
+class _Here(ForwardingStore):
     """Probes are received by this process, and kept nowhere; all else is the store's."""
 
     def __init__(self, store: TaskStore, address: str) -> None:
+        super().__init__(store)
         self._store = store
+        self.put_callback = self._put_callback
         self._task_ids: set[str] = set()
         self.otherwise: Explained = (
             f"a receiver answered that it keeps the callback, and it is not the one at {address}",
             f"point the proxy or tunnel to {address}, and stop what else receives behind it",
         )
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._store, name)
-
-    async def put_callback(self, task_id: str, body: bytes, *, seen: bool) -> Put:
+    async def _put_callback(self, task_id: str, body: bytes, *, seen: bool) -> Put:
         """Keep a callback's raw bytes, unless it is a probe."""
         if not task_id.startswith(PROBE_PREFIX):
             return await self._store.put_callback(task_id, body, seen=seen)

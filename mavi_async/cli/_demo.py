@@ -16,13 +16,14 @@ from mavi_async._client import MaviClient
 from mavi_async._diarization import Diarization
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._errors import MaviError
-from mavi_async.cli._board import Board, Plan, Stage, watched_store
+from mavi_async.cli._board import Board, Plan, Stage
 from mavi_async.cli._jobs import run_jobs
 from mavi_async.cli._picture import check_folder, save_svg
 from mavi_async.cli._progress import Progress, board_table
 from mavi_async.cli._receiver import callback_path, listen, new_token, receiving
 from mavi_async.cli._text import make_console
 from mavi_async.cli._timeline import Timeline
+from mavi_async.cli._watched import watched_store
 from mavi_async.emulator import Emulator, Fault
 from mavi_async.emulator._faults import FaultKind
 from mavi_async.stores import MemoryStore

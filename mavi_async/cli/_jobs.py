@@ -1,6 +1,7 @@
 """Submitting recordings at once, and handing out each result as it comes."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, Protocol
 
@@ -15,7 +16,7 @@ from mavi_async._errors import (
 from mavi_async._task import SpeakerTask
 from mavi_async.cli._board import Board, NotSubmitted
 
-__all__ = ["Listener", "await_jobs", "run_jobs"]
+__all__ = ["Listener", "age", "await_jobs", "run_jobs"]
 
 _REFUSALS: Final = (AuthenticationError, OutOfCredits, WebhookNotConfigured)
 
@@ -70,7 +71,7 @@ async def run_jobs(
                 raise
             _fail(asset_id, NotSubmitted(board.refusal), board, listener)
         else:
-            board.attached(asset_id, task.task_id)
+            board.attached(asset_id, task.task_id, seconds=age(task))
             await _await_job(task, asset_id, board, listener, timeout)
 
     board.queue = lambda: client.pacing
@@ -93,6 +94,12 @@ async def await_jobs(
         asyncio.create_task(_await_job(task, name, board, listener, timeout))
         for name, task in tasks.items()
     )
+
+
+def age(task: SpeakerTask) -> float:
+    """Return the seconds since a job was accepted, as far as that is known."""
+    submitted_at = task.submitted_at
+    return 0.0 if submitted_at is None else max(0.0, time.time() - submitted_at.timestamp())
 
 
 async def _await_job(

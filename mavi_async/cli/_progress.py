@@ -20,6 +20,7 @@ __all__ = ["Progress", "board_table"]
 _STYLES: Final = {
     Stage.QUEUED: "bright_black",
     Stage.SENDING: "yellow",
+    Stage.ELSEWHERE: "yellow",
     Stage.RUNNING: "cyan",
     Stage.DONE: "green",
     Stage.FAILED: "red",
@@ -27,7 +28,8 @@ _STYLES: Final = {
 }
 _SIGNS: Final = {Stage.QUEUED: "·", Stage.DONE: "✓", Stage.FAILED: "✗", Stage.SKIPPED: "-"}
 _ASCII_SIGNS: Final = {Stage.QUEUED: ".", Stage.DONE: "+", Stage.FAILED: "x", Stage.SKIPPED: "-"}
-_UNDER_WAY: Final = (Stage.SENDING, Stage.RUNNING, Stage.QUEUED)
+_MOVING: Final = (Stage.SENDING, Stage.ELSEWHERE, Stage.RUNNING)
+_UNDER_WAY: Final = (*_MOVING, Stage.QUEUED)
 _MOST_ROWS: Final = 12
 _WIDEST_NAME: Final = 28
 
@@ -123,7 +125,7 @@ def board_table(
     table = Table.grid(padding=(0, 2, 0, 0), expand=False)
     table.add_column(width=1)
     table.add_column(max_width=_WIDEST_NAME, no_wrap=True, overflow="ellipsis")
-    widest = 0 if spinners is None else len(Stage.RUNNING.value) + 7
+    widest = 0 if spinners is None else max(len(stage.value) for stage in _MOVING) + 7
     table.add_column(no_wrap=True, min_width=widest)
     table.add_column(overflow="fold")
     rows = _most_interesting(board)
@@ -152,7 +154,7 @@ def _totals(board: Board) -> str:
 
 
 def _stage_text(board: Board, row: Row) -> str:
-    if row.stage in (Stage.SENDING, Stage.RUNNING):
+    if row.stage in _MOVING:
         return f"{row.stage.value} {board.seconds_in_stage(row):.1f} s"
     return str(row.stage.value)
 

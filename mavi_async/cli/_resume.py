@@ -1,7 +1,6 @@
 """Taking up jobs again after a crash, an interruption or a timeout."""
 
 import contextlib
-import time
 from collections import Counter
 
 import attrs
@@ -10,11 +9,11 @@ from mavi_async._client import MaviClient
 from mavi_async._configuration import checked_seconds
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._task import SpeakerTask
-from mavi_async.cli._board import watched_store
-from mavi_async.cli._jobs import await_jobs
+from mavi_async.cli._jobs import age, await_jobs
 from mavi_async.cli._place import Place
 from mavi_async.cli._receiver import listen
 from mavi_async.cli._session import Entrance, Session, run_session
+from mavi_async.cli._watched import watched_store
 from mavi_async.stores import TaskStore
 
 __all__ = ["ResumeOptions", "run_resume"]
@@ -90,13 +89,10 @@ def _named(tasks: list[SpeakerTask]) -> dict[str, SpeakerTask]:
 
 
 def _show(tasks: dict[str, SpeakerTask], session: Session) -> None:
-    now = time.time()
     for name, task in tasks.items():
-        submitted = task.submitted_at
-        age = 0.0 if submitted is None else max(0.0, now - submitted.timestamp())
         session.asset_ids[name] = task.asset_id or task.task_id
         session.board.add(name)
-        session.board.waiting(name, task.task_id, seconds=age)
+        session.board.waiting(name, task.task_id, seconds=age(task))
 
 
 async def _say_what_is_elsewhere(client: MaviClient, store: TaskStore, session: Session) -> None:

@@ -89,6 +89,8 @@ class Session:
             note(f"still running at MAVI: {row.asset_id} as task {row.task_id}")
         for row in self.board.at(Stage.SENDING):
             note(f"may be running at MAVI: {row.asset_id}, its answer never came")
+        for row in self.board.at(Stage.ELSEWHERE):
+            note(f"being submitted by another run: {row.asset_id}")
         if queued := self.board.at(Stage.QUEUED):
             note(f"Recordings that were not submitted: {len(queued)}")
         if self.board.at(Stage.RUNNING, Stage.SENDING):

@@ -10,11 +10,11 @@ from mavi_async._client import MaviClient
 from mavi_async._configuration import checked_asset_id, checked_seconds
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._records import IntentState
-from mavi_async.cli._board import watched_store
 from mavi_async.cli._jobs import run_jobs
 from mavi_async.cli._place import Place
 from mavi_async.cli._receiver import listen
 from mavi_async.cli._session import Entrance, Session, run_session
+from mavi_async.cli._watched import watched_store
 from mavi_async.stores import TaskStore
 
 __all__ = ["SpeakersOptions", "run_speakers"]

@@ -4,12 +4,14 @@ import asyncio
 import io
 import logging
 
+import attrs
 import pytest
 from rich.console import Console
 
 from mavi_async._records import Intent, IntentState, Pacing, Submission
-from mavi_async.cli._board import Board, NotSubmitted, Stage, watched_store
+from mavi_async.cli._board import Board, NotSubmitted, Stage
 from mavi_async.cli._progress import Progress, board_table
+from mavi_async.cli._watched import watched_store
 from mavi_async.stores import MemoryStore, TaskStore
 
 
@@ -157,12 +159,88 @@ async def test_jobs_of_others(board: Board) -> None:
     assert [("", "a callback for a job that is not waited for here: kept")] == said
 
 
-def test_a_job_of_an_earlier_run(board: Board) -> None:
-    """The row says that it is not paid for again."""
-    board.attached("re_1", "task-1")
+@pytest.mark.asyncio
+async def test_a_job_of_an_earlier_run(board: Board, clock: Clock) -> None:
+    """The row says that it is not paid for again, and counts from when it was submitted."""
+    board.attached("re_1", "task-1", seconds=8.0)
+    before = board.rows["re_1"].note
+    waits = shown(board)[0]
+    clock.now += 0.5
+    await watched_store(board, MemoryStore()).put_callback("task-1", b"{}", seen=True)
 
     assert (Stage.RUNNING, "task-1") == (board.rows["re_1"].stage, board.rows["re_1"].task_id)
-    assert "not paid for again" in board.rows["re_1"].note
+    assert "task task-1: submitted by an earlier run, which is not paid for again" == before
+    assert waits.startswith("> re_1 waiting for callback 8.0 s ")
+    assert "callback 8.5 s after its submit" == board.rows["re_1"].note
+
+
+@pytest.mark.asyncio
+async def test_a_submission_of_another_run(board: Board) -> None:
+    """Whoever waits for it sends nothing, and says nothing else."""
+    said: list[tuple[str, str]] = []
+    board.on_change = lambda asset_id, text: said.append((asset_id, text))
+    inner = MemoryStore()
+    store = watched_store(board, inner)
+    others = attrs.evolve(intent("re_1"), intent_id="other", idempotency_key="key")
+    await inner.begin_intent(others)
+    assert others == await store.begin_intent(attrs.evolve(intent("re_1"), idempotency_key="key"))
+    stages = [board.rows["re_1"].stage]
+    await inner.update_intent("other", IntentState.NOT_SENT)
+    await store.find_intent("account", "key")
+    stages.append(board.rows["re_1"].stage)
+
+    assert [Stage.ELSEWHERE, Stage.QUEUED] == stages
+    assert [("re_1", "another run submits it"), ("re_1", "queued for a slot")] == said
+
+
+@pytest.mark.asyncio
+async def test_a_submission_that_was_decided_meanwhile(board: Board) -> None:
+    """An intent that was adopted before its next try is not sent again."""
+    inner = MemoryStore()
+    store = watched_store(board, inner)
+    await inner.begin_intent(intent("re_1"))
+    await inner.update_intent("intent-re_1", IntentState.ACCEPTED, task_id="task-1")
+    await store.begin_intent(intent("re_1"))
+
+    assert Stage.QUEUED is board.rows["re_1"].stage
+
+
+@pytest.mark.asyncio
+async def test_a_request_that_created_no_job(board: Board) -> None:
+    """It waits for its next try; nothing of it may be running, and a refusal stops it."""
+    store = watched_store(board, MemoryStore())
+    await store.begin_intent(intent("re_1"))
+    await store.update_intent("intent-re_1", IntentState.NOT_SENT)
+
+    assert Stage.QUEUED is board.rows["re_1"].stage
+    assert "re_1" in board.refused("re_2", "HTTP 401")
+
+
+@pytest.mark.asyncio
+async def test_a_request_that_is_leaving(board: Board) -> None:
+    """It counts as sent while its intent is being kept: a refusal cannot hold it back any more."""
+
+    class Slow(MemoryStore):
+        async def begin_intent(self, intent: Intent) -> Intent:
+            assert [] == board.refused("re_2", "HTTP 401")
+            return await super().begin_intent(intent)
+
+    board.skipped("re_2")
+    await watched_store(board, Slow()).begin_intent(intent("re_1"))
+
+    assert Stage.SENDING is board.rows["re_1"].stage
+
+
+@pytest.mark.asyncio
+async def test_a_job_that_is_recorded_late(board: Board) -> None:
+    """A row that is done stays so."""
+    store = watched_store(board, MemoryStore())
+    await store.begin_intent(intent("re_1"))
+    board.attached("re_1", "task-1", seconds=0.0)
+    board.done("re_1")
+    await store.put_submission(Submission("task-1", "account", "re_1", 0.0))
+
+    assert Stage.DONE is board.rows["re_1"].stage
 
 
 def test_a_failure(board: Board) -> None:

@@ -15,7 +15,7 @@ import pytest
 from mavi_async import TaskStore
 from mavi_async._secret import ApiKey
 from mavi_async.emulator import Emulator, Fault
-from mavi_async.stores import Submission
+from mavi_async.stores import Intent, IntentState, Submission
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shelf, WithStore
@@ -38,6 +38,11 @@ def post(port: int, token: str, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     with urllib.request.urlopen(urllib.request.Request(url, body, headers)) as answer:
         assert 200 == answer.status
+
+
+@pytest.fixture
+def key(settings: dict[str, str]) -> ApiKey:
+    return ApiKey(settings["MAVI_API_KEY"])
 
 
 @pytest.fixture
@@ -98,6 +103,35 @@ def test_the_same_command_again(
         assert f"task {task_id}: submitted by an earlier run, which is not paid" in each.stderr
 
 
+def test_the_age_of_an_earlier_job(
+    start: Start,
+    settings: dict[str, str],
+    key: ApiKey,
+    port: int,
+    token: str,
+    with_store: "WithStore",
+    shelf: "Shelf",
+) -> None:
+    """A day later, its callback comes a day after its submit."""
+    submitted_at = time.time() - 100_000
+    job = Submission("t1", key.account(), "re_1", submitted_at)
+    sending = IntentState.SENDING
+    intent = Intent("i1", job.account, "re_1", sending, submitted_at, time.time() + 9, "cli:re_1")
+
+    async def fill(store: TaskStore) -> None:
+        await store.begin_intent(intent)
+        await store.put_submission(job, intent_id="i1")
+
+    with_store(fill)
+    process = start("speakers", "re_1", "--listen", f"127.0.0.1:{port}", **settings)
+    read_until(process, "submitted by an earlier run")
+    post(port, token, shelf.body("t1"))
+    output, errors = process.communicate(timeout=60)
+
+    assert "re_1  1:00, 1 speaker\n" in output
+    assert re.search(r"callback 100\d{3}\.\d s after its submit", errors)
+
+
 def test_again_on_purpose(
     run: Run, settings: dict[str, str], emulator: Emulator, port: int
 ) -> None:
@@ -112,11 +146,6 @@ def test_again_on_purpose(
 
     assert (0, 0, 2) == (once_more.returncode, then.returncode, emulator.jobs_created)
     assert once_more.stdout == then.stdout
-
-
-@pytest.fixture
-def key(settings: dict[str, str]) -> ApiKey:
-    return ApiKey(settings["MAVI_API_KEY"])
 
 
 def test_what_came_meanwhile(
@@ -190,6 +219,22 @@ def test_interrupted(start: Start, settings: dict[str, str], shelf: "Shelf") -> 
     assert 130 == process.returncode
     assert f"still running at MAVI: re_pending as task {shelf.pending.task_id}\n" in errors
     assert "Stopped. To go on waiting for them: mavi-async resume\n" in errors
+
+
+def test_interrupted_while_another_run_submits(
+    start: Start, settings: dict[str, str], key: ApiKey, port: int, with_store: "WithStore"
+) -> None:
+    """Nothing of this run may be running at MAVI, and it says so."""
+    now, sending = time.time(), IntentState.SENDING
+    others = Intent("e" * 32, key.account(), "re_1", sending, now, now + 1e6, "cli:re_1")
+    with_store(lambda store: store.begin_intent(others))
+    process = start("speakers", "re_1", "--listen", f"127.0.0.1:{port}", **settings)
+    read_until(process, "re_1  another run submits it")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+
+    assert 130 == process.returncode
+    assert "being submitted by another run: re_1\nStopped.\n" == errors
 
 
 def test_a_refused_key_stops_the_rest(
