@@ -24,6 +24,10 @@ __all__ = ["PROBE_PREFIX", "check_store", "probe_body"]
 
 PROBE_PREFIX: Final = "doctor-"
 _LEAST_FREE: Final = 200 * 10**6
+_REPLACE: Final = (
+    "if it was a store, put a backup in its place, since nothing can be saved from it; "
+    "if not, name another file with --store or MAVI_STORE"
+)
 
 
 def probe_body(task_id: str, *, padding: int = 0) -> bytes:
@@ -43,7 +47,19 @@ async def check_store(place: Place) -> list[Finding]:
         findings = [failed("store", str(error), fix)]
     if not place.path.is_file():
         return findings
-    return [*findings, *await anyio.to_thread.run_sync(_look_at, place.path, before)]
+    rescue = await _find_rescue(place)
+    return [*findings, *await anyio.to_thread.run_sync(_look_at, place.path, before, rescue)]
+
+
+async def _find_rescue(place: Place) -> str:
+    """Say what to do with a file that SQLite finds fault with: some of it may still be read."""
+    try:
+        async with place.open() as store:
+            await store.list_unmatched()
+    except MaviError:
+        return _REPLACE
+    save = place.command("callbacks", "--save", "FILE")
+    return f"stop what uses it, save the callbacks with {save}, use another file"
 
 
 async def _write_and_read(store: TaskStore) -> Finding:
@@ -70,8 +86,8 @@ async def _count(store: TaskStore, place: Place) -> Finding:
     return ok("jobs", text)
 
 
-def _look_at(path: Path, before: int | None) -> list[Finding]:
-    return [_check_rights(path, before), _check_content(path), _check_room(path)]
+def _look_at(path: Path, before: int | None, rescue: str) -> list[Finding]:
+    return [_check_rights(path, before), _check_content(path, rescue), _check_room(path)]
 
 
 def _check_rights(path: Path, before: int | None) -> Finding:
@@ -95,16 +111,15 @@ def _mode(path: Path) -> int | None:
         return None
 
 
-def _check_content(path: Path) -> Finding:
-    fix = "stop what uses it, save the callbacks with mavi-async callbacks --save, use another file"
+def _check_content(path: Path, rescue: str) -> Finding:
     try:
         with closing(sqlite3.connect(path, timeout=10)) as connection:
             [(version,)] = connection.execute("PRAGMA user_version")
             [(verdict,), *_] = connection.execute("PRAGMA quick_check(1)")
     except sqlite3.Error as error:
-        return failed("store content", f"SQLite cannot read it: {error}", fix)
+        return failed("store content", f"SQLite cannot read it: {error}", rescue)
     if verdict != "ok":
-        return failed("store content", f"the file is damaged: {verdict}", fix)
+        return failed("store content", f"the file is damaged: {verdict}", rescue)
     return ok("store content", f"schema {version}, no damage found")
 
 

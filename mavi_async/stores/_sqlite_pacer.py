@@ -44,10 +44,14 @@ class _Row:
 
     def slowest(self, interval: float, now: float) -> "_Row":
         """Let one more rate have its say."""
-        valid = max(_SAY_SECONDS, _SAY_INTERVALS * self.interval)
-        if interval >= self.interval or now - self.interval_at > valid:
+        lasts = _say_seconds(self.interval)
+        if interval >= self.interval or now - self.interval_at > lasts:
             return attrs.evolve(self, interval=interval, interval_at=now)
         return self
+
+
+def _say_seconds(interval: float) -> float:
+    return max(_SAY_SECONDS, _SAY_INTERVALS * interval)
 
 
 class SQLitePacer:
@@ -137,8 +141,12 @@ class SQLitePacer:
         if interval != self.interval and not self._has_warned:
             self._has_warned = True
             log.warning(
-                "clients of one account ask for different rates on %s: the slowest one counts",
+                "clients of one account ask for different rates on %s: the slowest one counts, "
+                "one request every %g s, until it has asked for no turn for %.0f s, even if its "
+                "process has ended",
                 self._lane.endpoint,
+                interval,
+                _say_seconds(interval),
             )
 
 

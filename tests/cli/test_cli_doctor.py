@@ -279,6 +279,9 @@ def test_a_store_that_is_none(call: Run, settings: dict[str, str], store_path: P
     assert 1 == ended.returncode
     assert f"the store {store_path} failed" in found["store"]["text"]
     assert "--store or MAVI_STORE" in found["store"]["fix"]
+    assert "SQLite cannot read it" in found["store content"]["text"]
+    assert "callbacks --save" not in found["store content"]["fix"]
+    assert "put a backup in its place" in found["store content"]["fix"]
     assert "webhook" in found
 
 
@@ -296,9 +299,11 @@ def test_a_damaged_store(
         file.seek((page - 1) * size)
         file.write(bytes(size))
     ended = call("doctor", "--json", **settings)
+    saved = call("callbacks", "--save", str(store_path.with_name("saved")))
     found = findings(ended)
 
-    assert 1 == ended.returncode
+    assert (1, 0) == (ended.returncode, saved.returncode)
+    assert "mavi-async callbacks --save FILE" in found["store content"]["fix"]
     assert ("failed", "failed") == (found["store"]["status"], found["store content"]["status"])
     assert "the file is damaged" in found["store content"]["text"]
 

@@ -144,9 +144,11 @@ async def test_the_slowest_rate_counts(
     slots = [await each.reserve() for each in (slow, fast, fast, slow, fast)]
 
     assert [50.0, 52.02, 54.04, 56.06, 58.08] == pytest.approx([slot.at for slot in slots])
-    assert [
-        "clients of one account ask for different rates on /path: the slowest one counts"
-    ] == caplog.messages
+    [warning] = caplog.messages
+    assert (
+        "clients of one account ask for different rates on /path: the slowest one counts, one "
+        "request every 2 s, until it has asked for no turn for 60 s, even if its process has ended"
+    ) == warning
     clock.now += 61.0
     slots = [await fast.reserve() for _ in range(2)]
     assert pytest.approx(1.02) == slots[1].at - slots[0].at
