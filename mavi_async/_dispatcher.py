@@ -112,11 +112,11 @@ class Dispatcher:
             return Delivery.MALFORMED
         if self._store.local:
             return await self._take(task_id, raw)
-        job = self._background.start(partial(self._take, task_id, raw))
+        # The sender may go away, and its callback is kept all the same. But nothing waits for
+        # ever: what a store that hangs has not begun by then is not to be done later.
+        job = self._background.start(lambda: in_time(self._take(task_id, raw)))
         try:
-            return await job.wait(STORE_SECONDS)
-        except TimeoutError:
-            raise StoreError(f"the store did not answer within {STORE_SECONDS:g} s") from None
+            return await in_time(job.wait())
         except JobCancelled:
             raise StoreError("the dispatcher was closed before the callback was kept") from None
 
@@ -225,17 +225,22 @@ class Dispatcher:
             await self._store.aclose()
 
     async def _take(self, task_id: str, body: bytes) -> Delivery:
+        """Take a body; if that is cut short, look for what is kept of it."""
+        try:
+            return await self._keep(task_id, body)
+        except BaseException:
+            # It, or another host's, may be kept all the same, and the hint was not followed.
+            self._on_hint(task_id)
+            raise
+
+    async def _keep(self, task_id: str, body: bytes) -> Delivery:
         """Keep a body first, and only then let anybody know of it."""
         awaited = any(inbox.waits_for(task_id) for inbox in self._inboxes)
         self._being_fed.add(task_id)
         try:
             put = await self._store.put_callback(task_id, body, seen=awaited)
-        except BaseException:
-            # It, or another host's, may be kept all the same, and the hint was not followed.
+        finally:
             self._being_fed.discard(task_id)
-            self._on_hint(task_id)
-            raise
-        self._being_fed.discard(task_id)
         event = await self._event_of(put, task_id, body)
         if not awaited and any(inbox.waits_for(task_id) for inbox in self._inboxes):
             # A task was attached meanwhile: what it gets must be final.

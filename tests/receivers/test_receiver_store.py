@@ -1,12 +1,15 @@
 """Receivers whose store is down, hung, full or broken: 503, and nothing is lost by it."""
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 
-from mavi_async import Dispatcher, MemoryStore, StoreError, Unmatched
+from mavi_async import Dispatcher, MemoryStore, SQLiteStore, StoreError, Unmatched
 from mavi_async._records import Put, Submission
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ class FaultyStore(MemoryStore):
         self.hangs = False
         self.gate = asyncio.Event()
         self.fault_after: BaseException | None = None
+        self.hangs_after = False
 
     async def put_callback(self, task_id: str, body: bytes, *, seen: bool) -> Put:
         """Keep a body, or do what the fault is."""
@@ -39,6 +43,8 @@ class FaultyStore(MemoryStore):
         if self.fault is not None:
             raise self.fault
         put = await super().put_callback(task_id, body, seen=seen)
+        if self.hangs_after:
+            await self.gate.wait()
         if self.fault_after is not None:
             raise self.fault_after
         return put
@@ -55,7 +61,7 @@ def is_later(answer: "httpx.Response") -> bool:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mavi_async._dispatcher.STORE_SECONDS", 0.05)
+    monkeypatch.setattr("mavi_async.stores._deadline.STORE_SECONDS", 0.05)
 
 
 @pytest.mark.fault("the store is down or hangs")
@@ -139,20 +145,91 @@ async def test_store_that_hangs(serve: "Serve", callback: Callback) -> None:
 
 @pytest.mark.asyncio
 async def test_store_that_answers_too_late(serve: "Serve", callback: Callback) -> None:
-    """A body that is kept after its request was given up counts; sent again it is a duplicate."""
+    """A body that is kept although its request was given up counts; again it is a duplicate."""
     store = FaultyStore(local=False)
     service = await serve(dispatcher=Dispatcher(store=store))
     waiting = asyncio.ensure_future(service.task("job").wait())
-    store.hangs = True
+    store.hangs_after = True
     refused = await service.post(callback("job"))
-    store.hangs = False
-    store.gate.set()
+    store.hangs_after = False
     diarization = await waiting
     again = await service.post(callback("job"))
 
     assert is_later(refused)
     assert callback("job") == diarization.raw
     assert (200, "duplicate") == (again.status_code, again.json()["delivery"])
+
+
+class HeldFile:
+    """A store in a file whose writer can be held up, as by a disk that hangs."""
+
+    def __init__(self, path: Path) -> None:
+        self.store = SQLiteStore(path)
+        self.may_go_on = threading.Event()
+
+    async def hold(self) -> "asyncio.Task[object]":
+        """Return what ends once the writer goes on."""
+        loop, begun = asyncio.get_running_loop(), asyncio.Event()
+
+        def hang(_: object) -> None:
+            loop.call_soon_threadsafe(begun.set)
+            self.may_go_on.wait()
+
+        held = asyncio.create_task(self.store._connections.write(hang))
+        await begun.wait()
+        return held
+
+
+@pytest_asyncio.fixture
+async def file(tmp_path: Path) -> AsyncIterator[HeldFile]:
+    """A file that goes on when the test ends, however it ends."""
+    file = HeldFile(tmp_path / "mavi.sqlite3")
+    yield file
+    file.may_go_on.set()
+    await file.store.aclose()
+
+
+@pytest.mark.fault("the store is down or hangs")
+@pytest.mark.asyncio
+async def test_what_a_hung_store_did_not_begin_is_never_done(
+    file: HeldFile, callback: Callback
+) -> None:
+    """Neither for who was answered 503 nor for who went away; and nothing of it is held."""
+    held = await file.hold()
+    async with Dispatcher(store=file.store) as dispatcher:
+        gone = [asyncio.create_task(dispatcher.feed(callback(f"gone{n}"))) for n in range(3)]
+        refused = [asyncio.create_task(dispatcher.feed(callback(f"job{n}"))) for n in range(3)]
+        await asyncio.sleep(0)
+        for each in gone:
+            each.cancel()
+        answers = await asyncio.gather(*refused, return_exceptions=True)
+        async with asyncio.timeout(30):
+            while file.store._connections._writer._calls:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.001)
+        file.may_go_on.set()
+        await held
+
+    assert [StoreError] * 3 == [type(answer) for answer in answers]
+    assert [] == list(await file.store.list_unmatched())
+
+
+@pytest.mark.asyncio
+async def test_a_sender_that_goes_away_leaves_its_callback(
+    file: HeldFile, callback: Callback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was received as a whole: it is kept as soon as the store can."""
+    monkeypatch.setattr("mavi_async.stores._deadline.STORE_SECONDS", 60)
+    await file.store.put_submission(Submission("job", "account", "re_1", 4e9))
+    await file.hold()
+    async with Dispatcher(store=file.store) as dispatcher:
+        feed = asyncio.create_task(dispatcher.feed(callback("job")))
+        await asyncio.sleep(0)
+        feed.cancel()
+        await asyncio.wait([feed])
+        file.may_go_on.set()
+
+    assert feed.cancelled()
+    assert callback("job") == await file.store.get_callback("job")
 
 
 @pytest.mark.asyncio
