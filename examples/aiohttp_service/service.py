@@ -105,7 +105,7 @@ class Work:
     async def run(self, asset_ids: list[str]) -> None:
         """See to it that every recording has its result, whatever was done of that before."""
         resumed = await self.client.resume()
-        log.info("%d jobs were submitted before", len(resumed))
+        log.info("%d jobs of an earlier run are to be collected", len(resumed))
         known = {task.asset_id for task in resumed}
         async with asyncio.TaskGroup() as group:
             for task in resumed:

@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+PAGES = [
+    *(ROOT / "README.md", ROOT / "CONTRIBUTING.md"),
+    *sorted((ROOT / "docs").glob("**/*.md")),
+    *sorted((ROOT / "examples").glob("*/README.md")),
+]
 RUN = {"python"}
 SHOWN = {"bash", "console", "html", "json", "mermaid", "text", "toml", "yaml"}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_each_block_says_its_language(page: Path) -> None:
     """A block without a language, or with a misspelt one, would silently never run."""
     fences = re.findall(r"^[ \t]*```+[ \t]*(.*)$", page.read_text("utf-8"), re.MULTILINE)

@@ -86,7 +86,7 @@ async def test_work_is_killed(service: Service, emulator: Emulator) -> None:
     assert codes == (1, 0)
     assert service.found() == expected(*ASSETS[1:])
     assert emulator.jobs_created == len(ASSETS)
-    assert "7 jobs were submitted before" in second.said
+    assert "7 jobs of an earlier run are to be collected" in second.said
     assert f"ERROR service: {ASSETS[0]}: " in second.said
 
 
