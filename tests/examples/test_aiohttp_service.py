@@ -91,6 +91,7 @@ async def test_work_is_killed(service: Service, emulator: Emulator) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)
 async def test_work_is_stopped(service: Service, emulator: Emulator) -> None:
     """Work that is stopped while it waits ends in good order, with what came until then."""
     emulator.inject(Fault("drop", asset_id="re_lost"))

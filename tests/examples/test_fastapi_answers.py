@@ -31,6 +31,12 @@ SERVICE: Final = Path(__file__).parents[2] / "examples" / "fastapi_workers" / "s
 
 
 @pytest.fixture
+def where(tmp_path: Path) -> str:
+    """What MAVI_STORE says: which store it is makes no difference here."""
+    return str(tmp_path / "mavi.sqlite3")
+
+
+@pytest.fixture
 def service() -> ModuleType:
     """The module of the example, imported anew."""
     spec = importlib.util.spec_from_file_location("service", SERVICE)
