@@ -45,9 +45,9 @@ def open_store(where: str) -> TaskStore:
     """Open the store that a URL or a path names; both processes share it."""
     if where.startswith(("redis://", "rediss://", "unix://")):
         # Only where it is wanted: it needs redis-py.
-        from mavi_async.redis import RedisStore  # type: ignore[import-not-found] # comes soon
+        from mavi_async.redis import RedisStore
 
-        return RedisStore(where)  # type: ignore[no-any-return] # as above
+        return RedisStore(where)
     return SQLiteStore(where)
 
 

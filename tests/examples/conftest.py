@@ -17,8 +17,7 @@ from mavi_async.emulator import Emulator
 
 EXAMPLES: Final = Path(__file__).parents[2] / "examples"
 TOKEN: Final = "token-0123456789abcdef"
-# Add "redis" once there is a `RedisStore`: the fixture `start_redis` comes with it.
-STORES: Final = ("sqlite",)
+STORES: Final = ("sqlite", "redis")
 
 _PLACE: Final = re.compile(r"(?:[Rr]unning on|Listening at:) (http://127\.0\.0\.1:\d+)")
 

@@ -115,6 +115,7 @@ async def kill_a_worker(program: "Program", emulator: Emulator) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("where", ["sqlite"], indirect=True)  # either store: the other server
 async def test_worker_of_uvicorn_is_killed(start: "Start", emulator: Emulator) -> None:
     """A worker that is killed loses nothing, and nothing is submitted twice."""
     await kill_a_worker(start("fastapi_workers", *UVICORN), emulator)
