@@ -86,7 +86,7 @@ async def test_a_callback_during_a_poll_wins(
         return body_of(task_id, segments=5)
 
     store = MemoryStore()
-    async with MaviClient(KEY, store=store, poller=poll) as client:
+    async with MaviClient(KEY, account="racing", store=store, poller=poll) as client:
         task = client.speaker_task("t1")
         waiter = asyncio.create_task(task.wait())
         await asked.wait()
