@@ -139,8 +139,10 @@ def in_terminal(environment: dict[str, str]) -> Run:
 @pytest.fixture
 def port(worker_id: str) -> int:
     """A port that is free, and that neither the system gives out nor another test process."""
-    numbers = range(20_000 + 1_000 * int(worker_id.strip("gwmaster") or 0), 30_000)
-    for number in numbers:
+    first = 20_000 + 1_000 * int(worker_id.strip("gwmaster") or 0)
+    # Other runs of these tests on this machine have workers of the same names.
+    first += 20 * (os.getpid() % 50)
+    for number in range(first, 30_000):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", number)):
             return number
     raise AssertionError("no free port")

@@ -29,7 +29,12 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="killing is another thin
 def read_until(process: subprocess.Popen[str], wanted: str) -> str:
     """The line of standard error that contains something."""
     assert process.stderr is not None
-    return next(line for line in process.stderr if wanted in line)
+    read = []
+    for line in process.stderr:
+        read.append(line)
+        if wanted in line:
+            return line
+    raise AssertionError(f"it ended without {wanted!r}: {read}")
 
 
 def post(port: int, token: str, body: bytes) -> None:

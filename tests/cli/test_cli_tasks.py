@@ -173,7 +173,7 @@ def test_the_default_place_is_the_users_alone(call: Run, tmp_path: Path) -> None
     """Without a name it is a file in the data folder that nobody else may enter."""
     path = tmp_path / "data" / "mavi_async" / "tasks.sqlite3"
     body = tmp_path / "body.json"
-    body.write_bytes(b'{"task_id": "t1"}')
+    body.write_bytes(b'{"code": "0000", "task_id": "t1"}')
 
     assert 0 == call("replay", str(body), MAVI_STORE="").returncode
     assert 0o600 == stat.S_IMODE(path.stat().st_mode)
