@@ -170,7 +170,12 @@ class Submitter(Generic[T]):
             kept = await in_time(self.store.begin_intent(sending))
         except StoreError:
             # It may be kept all the same, and would then block its key although nothing is sent.
-            free = partial(self.store.update_intent, intent.intent_id, IntentState.NOT_SENT)
+            free = partial(
+                self.store.update_intent,
+                intent.intent_id,
+                IntentState.NOT_SENT,
+                only_if=IntentState.SENDING,
+            )
             self.background.start_quietly(
                 partial(eventually, free), f"noting that {intent.asset_id} was not submitted"
             )
@@ -217,7 +222,7 @@ class Submitter(Generic[T]):
         endpoint = self.transport.endpoint(self.path)
         return SubmitOutcomeUnknown(
             "an earlier submission with this idempotency key was sent, and its outcome is not "
-            "known: adopt its callback, or say in the store that it was not sent",
+            "known: adopt() its callback, or abandon() it if no job was made",
             str(endpoint),
             endpoint.host,
             intent.asset_id,

@@ -45,9 +45,12 @@ class UnmatchedDesk:
         self._due: deque[tuple[float, str]] = deque()
         self._job: Job[None] | None = None
         self._explained = False
+        self._is_closed = False
 
     def check_later(self, task_id: str) -> None:
         """Offer a job's callback to the hook, unless the job has become known by then."""
+        if self._is_closed:
+            return
         self._due.append((time.monotonic() + self._after, task_id))
         if self._job is None:
             self._job = self._background.start(self._work)
@@ -70,6 +73,7 @@ class UnmatchedDesk:
 
     def close(self) -> None:
         """Stop waiting."""
+        self._is_closed = True
         if self._job is not None:
             self._job.cancel()
 

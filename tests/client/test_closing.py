@@ -20,7 +20,9 @@ from mavi_async import (
     SubmitOutcomeUnknown,
     Unmatched,
 )
+from mavi_async._background import Background
 from mavi_async._records import IntentState
+from mavi_async._unmatched import UnmatchedDesk
 from mavi_async.emulator import Emulator, Fault
 
 if TYPE_CHECKING:
@@ -318,3 +320,16 @@ async def test_closing_with_nothing_to_do_leaves_nothing() -> None:
 
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert isinstance(await outcome_of(client.submit_speaker("re_1")), MaviError)
+
+
+@pytest.mark.asyncio
+async def test_a_callback_that_comes_while_closing_is_not_waited_for() -> None:
+    """Whether anybody submitted its job is nobody's question any more."""
+    background = Background()
+    desk = UnmatchedDesk(
+        MemoryStore(), background, is_claimed=lambda _: False, hook=None, after=60.0
+    )
+    desk.close()
+    desk.check_later("t1")
+
+    assert not background._jobs

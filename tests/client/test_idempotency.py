@@ -171,7 +171,7 @@ async def test_an_unknown_outcome_stays_unknown(bench: Bench, store: MemoryStore
     async with bench.client(store) as client:
         with pytest.raises(SubmitOutcomeUnknown) as first:
             await client.submit_speaker("re_1", idempotency_key="k")
-        with pytest.raises(SubmitOutcomeUnknown, match="adopt its callback") as second:
+        with pytest.raises(SubmitOutcomeUnknown, match=r"adopt\(\) its callback") as second:
             await client.submit_speaker("re_1", idempotency_key="k")
 
     [unknown] = await store.list_intents(IntentState.UNKNOWN)

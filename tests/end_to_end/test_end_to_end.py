@@ -31,7 +31,6 @@ def rounded(segments: Iterable[SpeakerSegment]) -> list[tuple[float, float, str]
     return sorted((round(s.start, 3), round(s.end, 3), s.speaker) for s in segments)
 
 
-@pytest.mark.alone
 @pytest.mark.fault("the callback comes before the answer")
 @pytest.mark.asyncio
 async def test_a_hundred_jobs_resolve_whatever_their_callbacks_do(
