@@ -36,6 +36,8 @@ _LONGEST_JITTER = 0.020
 # The same for what this process needs to get a request out once its slot has begun.
 _LAG = 0.04
 _SHORT_LAG = 0.002
+# How long a request may hold its connection for another slot, having missed its own.
+_LONGEST_HOLD = 5.0
 
 
 class QueueTooLong(Exception):
@@ -61,11 +63,25 @@ class Turn:
         """Wait until the slot begins: the last thing to do before the request leaves."""
         now = time.monotonic()
         self._gate.preparations.append(now - self._given_at)
-        remaining = self._begins_at - now
+        if now - self._begins_at > max(self._slot.tolerance, self._jitter):
+            await self._take_another()
+        remaining = self._begins_at - time.monotonic()
         if remaining > _TIMER_GRAIN:
             await anyio.sleep(remaining - _TIMER_GRAIN)
         while time.monotonic() < self._begins_at:
             await anyio.lowlevel.checkpoint()
+
+    async def _take_another(self) -> None:
+        """Let a slot go that was missed: the next one may be another process', and is near."""
+        try:
+            slot, begins_at = await self._gate.reserve(instead_of=self._slot)
+        except StoreError as error:
+            log.warning("a request leaves late: %s", error)
+            return
+        if slot.delay > _LONGEST_HOLD:
+            await self._gate.report(self._gate.pacer.give_back(slot))
+        else:
+            self._slot, self._begins_at = slot, begins_at
 
     def left(self) -> None:
         """Note that the request is leaving, and let the next one prepare; twice is allowed."""
@@ -117,10 +133,13 @@ class Turn:
             await self._answer_awaited_by.park(_LONGEST_WAIT_FOR_ANSWER)
         return self._delay > 0 or self._is_refused
 
+    @property
+    def _jitter(self) -> float:
+        return min(_LONGEST_JITTER, _STALL * self._slot.interval)
+
     def _note_round_trip(self) -> None:
         excess = self._gate.round_trips.excess(time.monotonic() - (self._left_at or 0.0))
-        jitter = min(_LONGEST_JITTER, _STALL * self._slot.interval)
-        expected = 0.0 if self._slot.ack_clocked else jitter
+        expected = 0.0 if self._slot.ack_clocked else self._jitter
         if excess > max(expected, self._slot.tolerance):
             self._delay = excess
 
@@ -235,6 +254,11 @@ class Gate:
         self._free += 1
         self._advance()
 
+    async def reserve(self, instead_of: Slot | None = None) -> tuple[Slot, float]:
+        """Reserve a slot, and return when it begins by this process' clock."""
+        slot = await in_time(self.pacer.reserve(instead_of))
+        return slot, time.monotonic() + slot.delay
+
     async def report(self, report: Awaitable[None]) -> None:
         """Carry out a report; a schedule that cannot be reached must not cost the answer."""
         try:
@@ -312,5 +336,4 @@ class Gate:
     async def _reserve(self, instead_of: Slot | None = None) -> tuple[Slot, float]:
         if self._previous is not None:
             await self._previous.report_departure()
-        slot = await in_time(self.pacer.reserve(instead_of))
-        return slot, time.monotonic() + slot.delay
+        return await self.reserve(instead_of)

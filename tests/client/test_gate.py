@@ -73,3 +73,31 @@ async def test_how_long_a_request_takes_to_be_ready_is_noted() -> None:
     await turn.hold()
 
     assert 0.02 <= gate.preparations[0]
+
+
+@pytest.mark.asyncio
+async def test_a_slot_that_was_missed_is_not_used() -> None:
+    """The next one may have been given to another process, which leaves on time."""
+    schedule = Schedule()
+    gates = [Gate(MemoryPacer(schedule, 0.1), max_in_flight=2) for _ in range(2)]
+    late = await gates[0].enter()
+    on_time = (await gates[1].enter())._begins_at
+    await late.hold()
+    late.left()
+
+    assert late._left_at is not None
+    assert 0.1 <= late._left_at - on_time
+
+
+@pytest.mark.asyncio
+async def test_a_request_leaves_late_rather_than_hold_its_connection_for_long() -> None:
+    """The schedule learns of it, and the slot that would have come too late is free again."""
+    schedule = Schedule()
+    gate = Gate(MemoryPacer(schedule, 60.0), max_in_flight=2)
+    late = await gate.enter()
+    other = await MemoryPacer(schedule, 60.0).reserve()
+    await anyio.sleep(0.03)
+    await late.hold()
+    await late.answered(refused=False)
+
+    assert (await MemoryPacer(schedule, 60.0).reserve()).at < other.at + 61.0
