@@ -1,4 +1,4 @@
-"""A process on a host of its own: it keeps or awaits callbacks in a store that hosts share.
+"""A process on a host of its own: it submits, or keeps or awaits callbacks, in a shared store.
 
 Its arguments are what to do, the server's URL, the namespace, and jobs; what it has done comes as
 lines.
@@ -29,11 +29,21 @@ async def wait(store: RedisStore, task_ids: list[str]) -> None:
             print(result.raw.decode(), flush=True)  # noqa: T201 - what was done
 
 
+async def submit(store: RedisStore, what: list[str]) -> None:
+    """Submit recordings, all at once, at an API and a rate."""
+    base_url, rate, *names = what
+    async with MaviClient(
+        "sk-mavi-test-0123", base_url=base_url, requests_per_second=float(rate), store=store
+    ) as client:
+        for task in await asyncio.gather(*map(client.submit_speaker, names)):
+            print(task.task_id, flush=True)  # noqa: T201 - what was done
+
+
 async def main() -> None:
     """Do what is asked."""
     do, url, namespace, *what = sys.argv[1:]
     store = RedisStore(url, namespace=namespace)
-    await {"feed": feed, "wait": wait}[do](store, what)
+    await {"feed": feed, "wait": wait, "submit": submit}[do](store, what)
     await store.aclose()
 
 
