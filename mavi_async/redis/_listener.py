@@ -113,6 +113,7 @@ class Listener:
             else:
                 self._attempt.set_result(error)
             self._attempt = asyncio.get_running_loop().create_future()
+            _end_if_cancelled()
             await asyncio.sleep(next(wait))
 
     async def _listen(self, *, is_new: bool) -> StoreError:
@@ -132,6 +133,7 @@ class Listener:
         loop = asyncio.get_running_loop()
         asked_at: float | None = None
         while True:
+            _end_if_cancelled()
             message = await pubsub.get_message(timeout=_SILENCE)
             if message is None:
                 if asked_at is None:
@@ -155,3 +157,11 @@ class Listener:
         for watcher in self._watchers:
             # What a watcher raises is its own.
             loop.call_soon(watcher.hint, task_id)
+
+
+def _end_if_cancelled() -> None:
+    # Python 3.11's wait_for, which redis-py writes with, forgets a cancellation that comes just
+    # as it is done.
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
