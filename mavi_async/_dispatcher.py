@@ -242,8 +242,9 @@ class Dispatcher:
         finally:
             self._being_fed.discard(task_id)
         event = await self._event_of(put, task_id, body)
-        if not awaited and any(inbox.waits_for(task_id) for inbox in self._inboxes):
-            # A task was attached meanwhile: what it gets must be final.
+        is_final = awaited and put.verdict is not Verdict.OTHER
+        if not is_final and any(inbox.waits_for(task_id) for inbox in self._inboxes):
+            # A task was attached meanwhile, or the body took another one's place.
             body = await self._store.pin_callback(task_id) or body
         delivery = await self._deliver(task_id, event, body)
         if delivery is Delivery.STORED and not put.known:

@@ -44,3 +44,16 @@ async def test_what_a_task_got_that_was_attached_during_the_put_is_final() -> No
         assert isinstance(task.exception(), MalformedResult)
         assert Delivery.CONFLICT is await dispatcher.feed(READABLE)
         assert UNREADABLE == await store.get_callback("t1")
+
+
+@pytest.mark.asyncio
+async def test_what_a_task_got_in_place_of_an_unreadable_body_is_out_of_reach_of_a_flood() -> None:
+    """A job that nobody submitted here is awaited: its result is not one of the unknown ones."""
+    store = MemoryStore()
+    async with Dispatcher(store=store) as dispatcher:
+        await dispatcher.feed(UNREADABLE)
+        task = MaviClient(KEY, dispatcher=dispatcher).speaker_task("t1")
+
+        assert Delivery.RESOLVED is await dispatcher.feed(READABLE)
+        assert task.done()
+        assert () == await store.list_unmatched()
