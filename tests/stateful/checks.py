@@ -81,7 +81,7 @@ class Checks:
             if label not in (possible := self._possible(job)):
                 self._say_what_is_wrong(job, label, possible)
             if label is None:
-                job.is_seen = job.may_be_seen = job.is_collected = False
+                job.is_seen = job.may_be_seen = False
             else:
                 job.received_at = job.received_at if job.label else CLOCK.now
                 job.may_be_seen |= name in world.referred
@@ -257,7 +257,7 @@ class Checks:
             if submit.end is not None and not submit.is_checked:
                 submit.is_checked = True
                 self._submit(submit)
-        open_assets = set(world.adopted)
+        open_assets = set(world.task_of)
         for state in (IntentState.SENDING, IntentState.UNKNOWN):
             open_assets |= {each.asset_id for each in await world.observer.list_intents(state)}
         for name, asset_id in world.server.jobs.items():
@@ -271,7 +271,12 @@ class Checks:
         of_asset = {name for name, asset_id in jobs.items() if asset_id == submit.asset_id}
         allowed = {_ERRORS[submit.last]} if submit.last in _ERRORS else of_asset
         if submit.last == "held" or submit.key is not None or submit.is_orphaned:
-            allowed = {*_ERRORS.values(), ClientClosed.__name__, *of_asset, *self._world.adopted}
+            allowed = {
+                *_ERRORS.values(),
+                ClientClosed.__name__,
+                *of_asset,
+                *self._world.task_of.values(),
+            }
         if submit.is_cancelled:
             allowed |= {"cancelled"}
         if submit.end not in allowed and not self._world.is_disturbed:

@@ -5,6 +5,7 @@ import gc
 import itertools
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,10 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
+import anyio.to_thread
 import pytest
 
 from mavi_async import MemoryStore, SQLiteStore
 from mavi_async.stores import TaskStore, _pacer, _sqlite, _sqlite_pacer, _sqlite_workers
+from tests.stateful.processes import Busy
 from tests.stateful.still_loop import CLOCK, StillLoop
 from tests.stateful.world import MAX_UNKNOWN, TTL, World
 
@@ -44,6 +47,7 @@ def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
         is_ours = name.startswith("mavi_async.") and "_sqlite" not in name
         if is_ours and getattr(module, "time", None) is time:
             monkeypatch.setattr(module, "time", CLOCK)
+    monkeypatch.setattr(anyio.to_thread, "run_sync", Busy(anyio.to_thread).run_sync)
     schedule = partial(_pacer.Schedule, clock=CLOCK.monotonic)
     monkeypatch.setattr(_pacer, "Schedule", schedule)
     pacer = partial(_sqlite_pacer.SQLitePacer, clock=CLOCK.monotonic)
@@ -57,6 +61,11 @@ def fast_folder(tmp_path: Path) -> Iterator[Path]:
     in_memory = Path("/dev/shm")
     with TemporaryDirectory(dir=in_memory if in_memory.is_dir() else tmp_path) as folder:
         yield Path(folder)
+        # The stores that were thrown away are still about to close their files.
+        gc.collect()
+        for thread in threading.enumerate():
+            if thread.name == "mavi_async":
+                thread.join(10)
 
 
 @pytest.fixture

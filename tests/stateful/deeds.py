@@ -194,9 +194,11 @@ class Deeds:
         except ConfigurationError as error:
             world.show(error)
             return
-        if not is_free and intent.task_id != name:
+        if name in (intent.task_id, world.task_of.get(intent.asset_id)):
+            return  # the same once more
+        if not is_free or {name, intent.asset_id} & {*world.task_of, *world.task_of.values()}:
             raise Broken("I14", f"{name} or the submission of {intent.asset_id} was bound already")
-        world.adopted.update({name, intent.asset_id})
+        world.task_of[intent.asset_id] = name
         world.refer(name)
         process.handles[name] = task
 

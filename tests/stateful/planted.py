@@ -164,8 +164,14 @@ def both(first: Plant, second: Plant) -> Plant:
 _CONTRADICTED: Final = Step(State.SETTLED, Delivery.CONFLICT, Action.SETTLE)
 
 BUGS: Final[dict[str, tuple[Plant, tuple[str, ...]]]] = {
-    "acknowledging before persisting": (method(Dispatcher, "_take", acknowledge_first), ("I1",)),
-    "a duplicate overwrites": (method(MemoryStore, "put_callback", overwrite), ("I5", "I11")),
+    "acknowledging before persisting": (
+        method(Dispatcher, "_take", acknowledge_first),
+        ("I1", "I11"),
+    ),
+    "a duplicate overwrites": (
+        method(MemoryStore, "put_callback", overwrite),
+        ("I5", "I10", "I11"),
+    ),
     "unknown ids are dropped": (method(Dispatcher, "_take", drop_unknown), ("I1",)),
     "waking with the conflicting body": (
         row(State.WAITING, Event.OTHER, _CONTRADICTED),
@@ -181,7 +187,7 @@ BUGS: Final[dict[str, tuple[Plant, tuple[str, ...]]]] = {
     "waking only the first waiter": (method(SpeakerTask, "wake", wake_one), ("I2", "I4")),
     "setting without a done check": (
         method(_AsyncioWaiter, "wake", wake_carelessly),
-        ("I7", "I8", "no surprise"),
+        ("I4", "I7", "I8", "no surprise"),
     ),
     "one future shared by waiters": (
         both(
@@ -192,14 +198,14 @@ BUGS: Final[dict[str, tuple[Plant, tuple[str, ...]]]] = {
     ),
     "check before register": (method(Dispatcher, "look", check_then_register), ("I2",)),
     "no check at all": (method(Dispatcher, "find", never_check), ("I2",)),
-    "reading consumes": (method(MemoryStore, "pin_callback", consume), ("I1", "I5", "I9")),
+    "reading consumes": (method(MemoryStore, "pin_callback", consume), ("I1", "I3", "I5", "I9")),
     "a leak on cancellation": (method(SpeakerTask, "_wait_for_body", leak), ("I7",)),
     "hints that nobody waits for": (
         method(Dispatcher, "stop_watching_if_idle", lambda _: None),
         ("I7",),
     ),
     "waking before persisting": (method(Dispatcher, "_take", wake_first), ("I3", "I9")),
-    "what was seen is replaced": (method(Dispatcher, "_find", pin_nothing), ("I5",)),
+    "what was seen is replaced": (method(Dispatcher, "_find", pin_nothing), ("I3", "I5")),
     "nobody looks for lost hints": (method(Lookout, "_look", look_for_nothing), ("I2",)),
     "a repetition is called new": (
         row(State.ABSENT, Event.SAME, Step(State.ABSENT, Delivery.STORED)),

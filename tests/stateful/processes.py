@@ -63,13 +63,13 @@ class Surroundings(Protocol):
 
 
 class Busy:
-    """A store whose loop knows when its threads are at work, so that no time passes meanwhile."""
+    """What does its work in threads: its loop knows, so that no time passes meanwhile."""
 
-    def __init__(self, store: object) -> None:
-        self._store = store
+    def __init__(self, worker: object) -> None:
+        self._worker = worker
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._store, name)
+        method = getattr(self._worker, name)
 
         async def call(*args: Any, **options: Any) -> Any:
             loop = cast("StillLoop", asyncio.get_running_loop())

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, ClassVar
 
+import attrs
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -11,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tests.stateful.deeds import MALFORMED
 from tests.stateful.model import Op
 from tests.stateful.still_loop import Broken
+from tests.stateful.world import MAX_UNKNOWN
 
 if TYPE_CHECKING:
     from tests.stateful.conftest import OpenWorld
@@ -32,7 +34,7 @@ SETTINGS = settings(
 
 PROCESSES = st.sampled_from((0, 1))
 NEW = "new"
-NAMES = st.sampled_from((NEW, NEW, "job0", "job1", "job2", "job3"))
+NAMES = st.sampled_from((NEW, NEW, NEW, "job0", "job1", "job2", "job3"))
 DELAYS = st.lists(st.sampled_from((0, 0, 1, 2, 4, 7)), min_size=1, max_size=4)
 
 
@@ -42,6 +44,7 @@ def ops(kind: str, *choices: str) -> st.SearchStrategy[Op]:
 
 
 FEEDS = ops("feed", "A", "B", "F", "U", "V", "A before", "B before", "A after", "U after", "A late")
+WORST = ops("feed", "U", "V")
 WAITS = ops("wait", "", "", "0", "5")
 TOUCHES = st.one_of(
     ops("attach"),
@@ -74,7 +77,7 @@ class Story(RuleBasedStateMachine):
         self._is_broken = False
         self._latest = "job50"
 
-    @initialize(local=st.booleans())
+    @initialize(local=st.sampled_from((False, False, True)))
     def begin(self, local: bool) -> None:
         """Open the world."""
         self._runner, self._world = type(self).open_world(self.kind, local=local)
@@ -86,22 +89,28 @@ class Story(RuleBasedStateMachine):
         self._step(name, *first, delays=delays)
         self._step(name, *second, delays=delays)
 
-    @rule(
-        name=NAMES,
-        waits=st.lists(WAITS, min_size=1, max_size=3),
-        feed=FEEDS,
-        delays=DELAYS,
-        loses_hints=st.sampled_from((False, False, True)),
-    )
-    def crowd(
-        self, name: str, waits: list[Op], feed: Op, delays: list[int], loses_hints: bool
-    ) -> None:
-        """Several wait for a job whose callback comes, just then or thereafter."""
-        name = self._name(name)
-        self._step(name, *waits, feed, delays=delays)
+    @rule(waits=st.lists(WAITS, min_size=1, max_size=3), feed=FEEDS, delays=DELAYS)
+    def rush(self, waits: list[Op], feed: Op, delays: list[int]) -> None:
+        """Several begin to wait for a job just when its callback comes to the other process."""
+        feed = attrs.evolve(feed, process=1 - waits[0].process)
+        self._world.loses_hints = False
+        self._step(self._name(NEW), *waits, feed, delays=delays)
+
+    @rule(waits=st.lists(WAITS, min_size=1, max_size=3), feed=FEEDS, loses_hints=st.booleans())
+    def crowd(self, waits: list[Op], feed: Op, loses_hints: bool) -> None:
+        """Several wait for a job whose callback comes thereafter."""
+        name = self._name(NEW)
         self._world.loses_hints = loses_hints
         self._step(name, *waits)
-        self._step(name, Op("feed", feed.process, "A"))
+        self._step(name, feed)
+
+    @rule(name=NAMES, first=WORST, look=WAITS | ops("attach"), second=FEEDS)
+    def correction(self, name: str, first: Op, look: Op, second: Op) -> None:
+        """A callback that cannot be decoded is followed by another one; somebody may see it."""
+        name = self._name(name)
+        self._step(name, first)
+        self._step(name, look)
+        self._step(name, second)
 
     @rule(submit=SUBMITS | KEYED, others=BURSTS, delays=DELAYS)
     def burst_at_a_submit(self, submit: Op, others: list[Op], delays: list[int]) -> None:
@@ -136,14 +145,28 @@ class Story(RuleBasedStateMachine):
         """One thing happens."""
         self._step(self._name(name), op)
 
-    @rule(name=NAMES, lost=ops("submit", "lost", "garbled"), adopt=ops("adopt", "0", "1"))
-    def adoption(self, name: str, lost: Op, adopt: Op) -> None:
-        """A submit has no known outcome, and somebody adopts a callback for it, twice."""
+    @rule(
+        name=NAMES,
+        lost=ops("submit", "lost", "garbled"),
+        adopts=st.lists(ops("adopt", "0", "1"), min_size=2, max_size=3),
+        delays=DELAYS,
+    )
+    def adoption(self, name: str, lost: Op, adopts: list[Op], delays: list[int]) -> None:
+        """Two submits have no known outcome, and somebody adopts a callback, once too often."""
         name = self._name(name)
         self._step(name, lost)
+        self._step(name, lost)
         self._step(name, Op("feed", 0, "A"))
-        self._step(name, adopt)
-        self._step(name, adopt)
+        self._step(name, *adopts, delays=delays)
+
+    @rule(process=PROCESSES)
+    def flood(self, process: int) -> None:
+        """More callbacks come that nobody knows than can be kept, until the oldest are old."""
+        for _ in range(MAX_UNKNOWN + 1):
+            self._step(self._name(NEW), Op("feed", process, "A"))
+        self._run(self._world.advance(700))
+        self._step(self._name(NEW), Op("feed", process, "A"))
+        self._run(self._world.expire())
 
     @rule(choice=st.sampled_from(range(len(MALFORMED))))
     def malformed(self, choice: int) -> None:

@@ -27,7 +27,7 @@ def test_every_story_ends_well(kind: str, count: int, open_world: "OpenWorld") -
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize(("kind", "count"), [("memory", 2_000), ("sqlite", 300)])
+@pytest.mark.parametrize(("kind", "count"), [("memory", 1_000), ("sqlite", 300)])
 def test_every_long_story_ends_well(kind: str, count: int, open_world: "OpenWorld") -> None:
     """Other and longer stories on each run."""
     chosen = settings(SETTINGS, max_examples=count, stateful_step_count=50, derandomize=False)

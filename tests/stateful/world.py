@@ -45,7 +45,7 @@ class World:
         referred: The jobs that somebody refers to, or did in this step.
         offered: What `on_unmatched` was called with in this step.
         labels: The outcomes of the tasks that are done.
-        adopted: The jobs and assets of which the user said that they belong together.
+        task_of: The jobs that were adopted, by the asset that they are for.
         expired: Jobs that the store may have forgotten.
         age: How often everything has expired.
     """
@@ -66,7 +66,7 @@ class World:
         self.referred: set[str] = set()
         self.offered: list[Unmatched] = []
         self.labels: weakref.WeakKeyDictionary[SpeakerTask, str] = weakref.WeakKeyDictionary()
-        self.adopted: set[str] = set()
+        self.task_of: dict[str, str] = {}
         self.expired: set[str] = set()
         self.age = 0
         self.unheard: list[str] = []
@@ -121,7 +121,7 @@ class World:
                 raise Broken("I12", f"the callback of {name} outlived its time")
         self.jobs = {name: Job(name) for name in self.jobs}
         self.expired = set(self.server.jobs)
-        self.adopted.clear()
+        self.task_of.clear()
         self.age += 1
         await self.step("job0", Op("nothing"))
 
