@@ -20,7 +20,7 @@ def run(kind: str, opener: "OpenWorld", chosen: settings) -> None:
     run_state_machine_as_test(type(f"Story_{kind}", (Story,), attributes), settings=chosen)
 
 
-@pytest.mark.parametrize(("kind", "count"), [("memory", 100), ("sqlite", 25)])
+@pytest.mark.parametrize(("kind", "count"), [("memory", 100), ("sqlite", 20)])
 def test_every_story_ends_well(kind: str, count: int, open_world: "OpenWorld") -> None:
     """All invariants hold after each step, on either store."""
     run(kind, open_world, settings(SETTINGS, max_examples=count))
