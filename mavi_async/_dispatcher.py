@@ -243,8 +243,8 @@ class Dispatcher:
             self._being_fed.discard(task_id)
         event = await self._event_of(put, task_id, body)
         is_marked = awaited and put.verdict is not Verdict.OTHER
-        settles = event is not Event.OTHER and any(each.waits_for(task_id) for each in self._inboxes)
-        if settles and not is_marked:
+        is_awaited = any(inbox.waits_for(task_id) for inbox in self._inboxes)
+        if is_awaited and not is_marked and event is not Event.OTHER:
             # A task was attached meanwhile, or the body took another one's place.
             body = await self._store.pin_callback(task_id) or body
         delivery = await self._deliver(task_id, event, body)
