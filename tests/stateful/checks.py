@@ -275,7 +275,7 @@ class Checks:
                 *_ERRORS.values(),
                 ClientClosed.__name__,
                 *of_asset,
-                *self._world.task_of.values(),
+                *self._world.ever_adopted,
             }
         if submit.is_cancelled:
             allowed |= {"cancelled"}

@@ -199,6 +199,7 @@ class Deeds:
         if not is_free or {name, intent.asset_id} & {*world.task_of, *world.task_of.values()}:
             raise Broken("I14", f"{name} or the submission of {intent.asset_id} was bound already")
         world.task_of[intent.asset_id] = name
+        world.ever_adopted.add(name)
         world.refer(name)
         process.handles[name] = task
 

@@ -46,11 +46,14 @@ class World:
         offered: What `on_unmatched` was called with in this step.
         labels: The outcomes of the tasks that are done.
         task_of: The jobs that were adopted, by the asset that they are for.
+        ever_adopted: Those that were, also if that is forgotten since.
         expired: Jobs that the store may have forgotten.
         age: How often everything has expired.
     """
 
     def __init__(self, store_of: Callable[[], TaskStore], *, local: bool) -> None:
+        # Each world begins at a round time, so that a story that is told again goes the same way.
+        CLOCK.now = 1_000.0 * (CLOCK.now // 1_000.0 + 1)
         self.loop = cast("StillLoop", asyncio.get_running_loop())
         self.loop.set_exception_handler(self._hear)
         self.account = f"account{next(_numbers)}"
@@ -67,6 +70,7 @@ class World:
         self.offered: list[Unmatched] = []
         self.labels: weakref.WeakKeyDictionary[SpeakerTask, str] = weakref.WeakKeyDictionary()
         self.task_of: dict[str, str] = {}
+        self.ever_adopted: set[str] = set()
         self.expired: set[str] = set()
         self.age = 0
         self.unheard: list[str] = []
