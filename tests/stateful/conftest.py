@@ -64,7 +64,7 @@ def fast_folder(tmp_path: Path) -> Iterator[Path]:
         # The stores that were thrown away are still about to close their files.
         gc.collect()
         for thread in threading.enumerate():
-            if thread.name == "mavi_async":
+            if thread.name.startswith("mavi_async"):
                 thread.join(10)
 
 
