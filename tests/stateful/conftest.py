@@ -74,6 +74,8 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Iterator["Ear"]:
     ear = Ear()
     log = logging.getLogger("mavi_async")
     monkeypatch.setattr(log, "level", logging.DEBUG)
+    # Who keeps the records keeps the errors in them, and with those whole worlds.
+    monkeypatch.setattr(log, "propagate", False)
     log.addHandler(ear)
     yield ear
     log.removeHandler(ear)
