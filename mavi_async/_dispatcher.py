@@ -290,11 +290,12 @@ class Dispatcher:
     def _awaited(self) -> list[str]:
         return [task.task_id for inbox in self._inboxes for task in inbox.held]
 
-    def _on_hint(self, task_id: str | None) -> None:
+    def _on_hint(self, task_id: str) -> None:
         if task_id in self._being_fed:
             return
         for inbox in self._inboxes:
-            for task in inbox.hinted(task_id):
+            task = inbox.hinted(task_id)
+            if task is not None:
                 self.look_soon(task)
 
 

@@ -126,11 +126,10 @@ class Inbox:
         task = self._registry.get(task_id)
         return task is not None and not task.done()
 
-    def hinted(self, task_id: str | None) -> tuple[SpeakerTask, ...]:
-        """The tasks to look for after a hint about one job, or about all that are awaited."""
-        task_ids = [task.task_id for task in self.held] if task_id is None else [task_id]
-        steps = [self._registry.step(each, Event.HINT) for each in task_ids]
-        return tuple(task for step, task in steps if task and step.action is Action.LOOK)
+    def hinted(self, task_id: str) -> SpeakerTask | None:
+        """Return the task to look for after a hint about its job."""
+        step, task = self._registry.step(task_id, Event.HINT)
+        return task if step.action is Action.LOOK else None
 
     async def deliver(self, task_id: str, event: Event, body: bytes) -> Delivery | None:
         """Do what the table says about an event."""

@@ -29,7 +29,7 @@ class Lookout:
         store: Where callbacks are kept.
         background: Where the looking is done.
         awaited: Tells which jobs somebody waits for.
-        on_hint: Called with the job whose callback may be there, or ``None`` for any.
+        on_hint: Called with a job whose callback may be there.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Lookout:
         background: Background,
         *,
         awaited: Callable[[], Collection[str]],
-        on_hint: Callable[[str | None], None],
+        on_hint: Callable[[str], None],
     ) -> None:
         self._store = store
         self._background = background
@@ -47,6 +47,7 @@ class Lookout:
         self._lock = anyio.Lock(fast_acquire=True)
         self._is_on = False
         self._is_subscribed = False
+        self._is_to_look = False
         self._stop_hints: Callable[[], None] | None = None
         self._sweeping: Job[None] | None = None
         self._pausing: Waiter | None = None
@@ -81,7 +82,7 @@ class Lookout:
             self._sweeping = None
 
     async def _subscribe(self) -> None:
-        stop_hints = await in_time(self._store.watch(self._on_hint))
+        stop_hints = await in_time(self._store.watch(self._hint))
         if self._is_on:
             self._stop_hints, self._is_subscribed = stop_hints, True
         elif stop_hints is not None:  # it was ended meanwhile
@@ -102,5 +103,21 @@ class Lookout:
     async def _look(self) -> None:
         if not self._is_subscribed:
             await self._subscribe()
+        await self._look_at_all()
+
+    def _hint(self, task_id: str | None) -> None:
+        if task_id is not None:
+            self._on_hint(task_id)
+        elif not self._is_to_look:
+            self._is_to_look = True
+            self._background.start_quietly(self._look_at_once, "looking for missed callbacks")
+
+    async def _look_at_once(self) -> None:
+        # What is missed from now on takes another look.
+        self._is_to_look = False
+        await self._look_at_all()
+
+    async def _look_at_all(self) -> None:
+        """Look for everything awaited in one go: it may be thousands of jobs."""
         for task_id in await in_time(self._store.list_arrived(self._awaited())):
             self._on_hint(task_id)

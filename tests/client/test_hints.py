@@ -1,7 +1,7 @@
 """A waiter hears of a callback that came another way than through its own dispatcher."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,11 +19,22 @@ class TellingStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.fails_after_keeping = False
+        self.asked: list[Collection[str]] = []
 
     @property
     def watchers(self) -> list[Callable[[str | None], None]]:
         """Who asked for hints."""
         return self._watchers
+
+    async def list_arrived(self, task_ids: Collection[str]) -> Collection[str]:
+        """Note what was asked for together."""
+        self.asked.append(task_ids)
+        return await super().list_arrived(task_ids)
+
+    async def get_callback(self, task_id: str) -> bytes | None:
+        """Note what was asked for alone."""
+        self.asked.append(task_id)
+        return await super().get_callback(task_id)
 
     async def put_callback(self, task_id: str, body: bytes, *, seen: bool) -> Put:
         """Keep a body."""
@@ -54,7 +65,7 @@ async def test_a_callback_fed_to_another_dispatcher_resolves(
 async def test_after_missed_hints_all_are_looked_for(
     client_of: "MakeClient", body_of: "MakeBody", until: "Until"
 ) -> None:
-    """Those that are there resolve, the others go on waiting."""
+    """All at once; those that are there resolve, the others go on waiting."""
     store = TellingStore()
     async with Dispatcher(store=store) as dispatcher:
         client = client_of(dispatcher)
@@ -66,11 +77,14 @@ async def test_after_missed_hints_all_are_looked_for(
         for name in names[:2]:
             await store.put_callback(name, body_of(name), seen=False)
         store.watchers.append(notify)
+        store.asked.clear()
 
-        notify(None)
+        for _ in range(3):
+            notify(None)
 
         async with asyncio.timeout(30):
             assert ["t1", "t2"] == [(await waiter).task_id for waiter in waiters[:2]]
+        assert [["t1", "t2", "t3"], "t1", "t2"] == store.asked
         assert not waiters[2].done()
         await dispatcher.feed(body_of("t3"))
         await waiters[2]
