@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 import attrs
 
+from mavi_async.emulator._assets import NOTHING, Asset
 from mavi_async.emulator._conversation import Conversation
 from mavi_async.emulator._faults import Fault
 
@@ -22,6 +23,8 @@ __all__ = [
     "foreign_callback_body",
     "metadata_data",
     "rejection_answer",
+    "storage_refusal",
+    "uploaded_metadata_data",
 ]
 
 Dialect = Literal["0000", "200"]
@@ -111,6 +114,12 @@ def rejection_answer(shape: Rejection) -> Answer:
     return json_answer(200, document)
 
 
+def storage_refusal(status: int, code: str) -> Answer:
+    """What the storage behind signed URLs says: XML, and no envelope."""
+    body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code></Error>'
+    return Answer(status, body.encode(), "application/xml")
+
+
 _ERRORS = {
     "400": (400, OVER_THE_LIMIT),
     "401": (401, "Unauthorized"),
@@ -156,16 +165,32 @@ def transcription_data(conversation: Conversation) -> dict[str, object]:
     return {"model": _MODEL, "items": segment_documents(conversation)}
 
 
-def metadata_data(asset_id: str, conversation: Conversation) -> dict[str, object]:
+def metadata_data(
+    asset_id: str, conversation: Conversation, status: str | None = None
+) -> dict[str, object]:
     """The ``data`` of an asset's metadata, in which numbers are text."""
     resource = {
         "extension": "mp4",
         "asset_id": asset_id,
         "original_filename": asset_id,
         "file_size": str(round(conversation.duration * _BYTES_PER_SECOND)),
-        "upload_status": "SUCCESS",
+        "upload_status": status or "SUCCESS",
         "create_time": _UPLOADED_MS,
         "modify_time": _UPLOADED_MS,
+    }
+    return {"total": 1, "resource": [resource]}
+
+
+def uploaded_metadata_data(asset: Asset, status: str) -> dict[str, object]:
+    """The same of an asset that was uploaded here."""
+    resource = {
+        "extension": asset.extension,
+        "asset_id": asset.asset_id,
+        "original_filename": asset.stem,
+        "file_size": str((asset.content or NOTHING).size),
+        "upload_status": status,
+        "create_time": str(asset.created_ms),
+        "modify_time": str(asset.modified_ms),
     }
     return {"total": 1, "resource": [resource]}
 

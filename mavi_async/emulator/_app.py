@@ -1,4 +1,4 @@
-"""The ASGI application: both sets of endpoints, and errors in the API's envelope."""
+"""The ASGI application: all endpoints, and errors in the API's envelope."""
 
 import time
 
@@ -6,21 +6,21 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mavi_async._errors import ConfigurationError
 from mavi_async.emulator._answers import plain_error
-from mavi_async.emulator._api import SpeakerApi
-from mavi_async.emulator._control import Control, answer_wrong_request
+from mavi_async.emulator._control import answer_wrong_request
 from mavi_async.emulator._requests import Refused, answer_gone, answer_refused, to_response
 
 __all__ = ["build_app"]
 
 
-def build_app(api: SpeakerApi, control: Control) -> ASGIApp:
+def build_app(routes: list[Route]) -> ASGIApp:
     """Put the endpoints behind a clock that notes each request's arrival."""
     app = Starlette(
-        routes=[*api.routes(), *control.routes()],
+        routes=routes,
         exception_handlers={
             ClientDisconnect: answer_gone,
             ConfigurationError: answer_wrong_request,

@@ -5,7 +5,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mavi_async._errors import ConfigurationError
-from mavi_async.emulator._api import SpeakerApi
+from mavi_async.emulator._admission import Admission
 from mavi_async.emulator._callbacks import Courier
 from mavi_async.emulator._faults import FaultPlan, read_faults
 from mavi_async.emulator._jobs import Ledger
@@ -24,8 +24,10 @@ class Control:
     it: a browser asks first before it sends that to another origin.
     """
 
-    def __init__(self, api: SpeakerApi, ledger: Ledger, plan: FaultPlan, courier: Courier) -> None:
-        self._api = api
+    def __init__(
+        self, admission: Admission, ledger: Ledger, plan: FaultPlan, courier: Courier
+    ) -> None:
+        self._admission = admission
         self._ledger = ledger
         self._plan = plan
         self._courier = courier
@@ -57,11 +59,11 @@ class Control:
         return self._state()
 
     async def reset(self, _request: Request) -> Response:
-        """Forget jobs, faults and limits, and give up callbacks; the webhook stays."""
+        """Forget jobs, assets, faults and limits, and give up callbacks; the webhook stays."""
         await self._courier.cancel()
         self._ledger.clear()
         self._plan.clear()
-        self._api.refill()
+        self._admission.refill()
         return self._state()
 
     def _state(self) -> Response:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from mavi_async._errors import TaskStateError
+from mavi_async.emulator._admission import Admission
 from mavi_async.emulator._answers import Dialect, Rejection
 from mavi_async.emulator._api import API_PATH, SpeakerApi
 from mavi_async.emulator._app import build_app
@@ -16,6 +17,7 @@ from mavi_async.emulator._control import CONTROL_PATH, Control
 from mavi_async.emulator._conversation import Conversation
 from mavi_async.emulator._faults import Fault, FaultPlan
 from mavi_async.emulator._jobs import Ledger
+from mavi_async.emulator._library import Library
 from mavi_async.emulator._limiter import LimiterKind
 from mavi_async.emulator._replay import read_replay
 from mavi_async.emulator._serving import (
@@ -25,6 +27,7 @@ from mavi_async.emulator._serving import (
     loopback_listener,
 )
 from mavi_async.emulator._settings import DEFAULT_API_KEY, Settings, check_webhook_url
+from mavi_async.emulator._uploads import UploadApi
 
 __all__ = ["Emulator"]
 
@@ -38,8 +41,9 @@ class Emulator:
 
     Args:
         requests_per_second: The account's limit, for each endpoint.
-        replay: A folder of RTTM files; a file's name without ``.rttm`` is an asset id. Every
-            other asset gets a conversation invented from its id, always the same.
+        replay: A folder of RTTM files; a file's name without ``.rttm`` is an asset id, or the
+            name of an uploaded file without its extension. Every other asset gets a conversation
+            invented from its id, always the same.
         webhook_url: Where callbacks go. Without one, submits are refused.
         api_key: The only key that it takes.
         limiter: How the limit is kept: ``strict`` (a token bucket of one), ``bucket2`` (of two),
@@ -49,6 +53,8 @@ class Emulator:
         envelope: The code of success, ``"0000"`` or the integer ``200``.
         callback_delay: Seconds from a submit to its callback.
         callback_tries: How often one callback is posted until it is answered with 2xx.
+        upload_delay: Seconds from the end of an upload until its asset can be used.
+        signed_url_seconds: How long a signed URL is good for.
         unknown_assets: Assets to refuse with the ambiguous 400.
         port: The port to serve on; 0 is any free one.
 
@@ -68,6 +74,8 @@ class Emulator:
         envelope: Dialect = "0000",
         callback_delay: float = 0.05,
         callback_tries: int = 8,
+        upload_delay: float = 0.05,
+        signed_url_seconds: float = 93_600.0,
         unknown_assets: Iterable[str] = (),
         port: int = 0,
     ) -> None:
@@ -80,10 +88,12 @@ class Emulator:
             envelope=envelope,
             callback_delay=callback_delay,
             callback_tries=callback_tries,
+            upload_delay=upload_delay,
+            signed_url_seconds=signed_url_seconds,
             unknown_assets=frozenset(unknown_assets),
             port=port,
         )
-        self._ledger = Ledger(check_webhook_url(webhook_url))
+        self._ledger = Ledger(check_webhook_url(webhook_url), upload_delay)
         self._plan = FaultPlan()
         self._port: int | None = None
         self._thread: ServerThread | None = None
@@ -128,6 +138,11 @@ class Emulator:
     def jobs_created(self) -> int:
         """How many jobs would be billed."""
         return len(self._ledger.jobs)
+
+    @property
+    def assets_created(self) -> int:
+        """How many assets uploads have made, among them those that only have a signed URL."""
+        return len(self._ledger.assets)
 
     @property
     def rejections(self) -> int:
@@ -219,9 +234,16 @@ class Emulator:
         )
         with listener:
             async with contextlib.aclosing(courier):
-                api = SpeakerApi(settings, replay, self._ledger, self._plan, courier)
-                control = Control(api, self._ledger, self._plan, courier)
+                ledger, plan = self._ledger, self._plan
+                admission, library = Admission(settings, ledger), Library(settings, replay, ledger)
+                speakers = SpeakerApi(settings, library, ledger, plan, courier, admission)
+                uploads = UploadApi(settings, library, ledger, plan, admission)
+                control = Control(admission, ledger, plan, courier)
+                routes = [
+                    *(*speakers.routes(API_PATH), *uploads.routes(API_PATH)),
+                    *control.routes(),
+                ]
                 server = LoopbackServer(
-                    build_app(api, control), on_serving=lambda: serves(server.request_stop)
+                    build_app(routes), on_serving=lambda: serves(server.request_stop)
                 )
                 await server.serve([listener])

@@ -25,6 +25,7 @@ SubmitFaultKind = Literal[
     "html",
     "reset",
 ]
+MetadataFaultKind = Literal["status"]
 CallbackFaultKind = Literal[
     "conflict",
     "delay",
@@ -36,12 +37,15 @@ CallbackFaultKind = Literal[
     "malformed",
     "reorder",
 ]
-FaultKind = SubmitFaultKind | CallbackFaultKind
+FaultKind = SubmitFaultKind | MetadataFaultKind | CallbackFaultKind
+Endpoint = Literal["speaker", "upload", "signed-url", "storage", "metadata"]
 MalformedVariant = Literal["no_task_id", "not_json", "wrong_schema"]
 
 SUBMIT_KINDS: tuple[SubmitFaultKind, ...] = get_args(SubmitFaultKind)
 CALLBACK_KINDS: tuple[CallbackFaultKind, ...] = get_args(CallbackFaultKind)
-_KINDS = (*SUBMIT_KINDS, *CALLBACK_KINDS)
+METADATA_KINDS: tuple[MetadataFaultKind, ...] = get_args(MetadataFaultKind)
+ENDPOINTS: tuple[Endpoint, ...] = get_args(Endpoint)
+_KINDS = (*SUBMIT_KINDS, *METADATA_KINDS, *CALLBACK_KINDS)
 _VARIANTS: tuple[MalformedVariant, ...] = get_args(MalformedVariant)
 
 
@@ -55,11 +59,11 @@ def _header_pairs(
 class Fault:
     """Something to go wrong, a number of times.
 
-    Of each submit, the oldest fault that fits is used up; of each accepted job, the oldest of
+    Of each request, the oldest fault that fits is used up; of each accepted job, the oldest of
     every callback kind, so that callback faults combine. The rate limit comes first: a request
     that it refuses uses up no fault.
 
-    Faults of a request, on either speaker endpoint:
+    Faults of a request, on either speaker endpoint or on the ``endpoint`` that they name:
 
     - ``400`` (the ambiguous text), ``401``, ``402``, ``403``, ``429``, ``500``, ``503`` (the
       shape of the infrastructure), ``html`` (a page with status 200): that answer.
@@ -67,6 +71,10 @@ class Fault:
     - ``reset``, ``close``, ``hang``: after ``after_bytes`` of the answer, the connection is reset
       (a TCP RST), closed, or left open in silence.
     - ``drip``: the ordinary answer, one byte every ``seconds``.
+
+    Fault of an asset's metadata:
+
+    - ``status``: its ``upload_status`` is what ``upload_status`` says.
 
     Faults of a job's callback:
 
@@ -81,16 +89,22 @@ class Fault:
 
     Attributes:
         kind: What goes wrong.
-        asset_id: Only for this asset; ``None`` is the next one, whichever it is.
+        endpoint: ``speaker``, ``upload``, ``signed-url``, ``storage`` (what a signed URL leads
+            to) or ``metadata``. Callbacks and ``status`` have no need of it.
+        asset_id: Only for this asset; ``None`` is the next one, whichever it is. An upload has
+            none yet.
         times: How often; ``None`` is always.
         seconds: Of ``delay``, ``drip`` and ``reorder``; ``None`` is 1 s, 10 ms, and two intervals
             of the rate (at least 0.5 s).
         copies: Of ``duplicate`` and ``foreign``, in all.
         creates_job: True creates the job, whose callback follows, although the answer of the
-            submit does not say so. ``drip`` always does.
+            submit does not say so. ``drip`` always does. Of an upload, the same of its asset.
+        after_received: Of an upload: how much of the request's body to read first; ``None`` is
+            all of it.
         after_bytes: How much of the raw HTTP answer to send first.
         retry_after: The ``Retry-After`` header of ``429`` and ``503``, any text.
         variant: Of ``malformed``.
+        upload_status: Of ``status``, any text.
         status: Of ``answer``.
         headers: Of ``answer``; a mapping or pairs.
         body: Of ``answer``, ``malformed`` and ``conflict``; ``$TASK_ID`` in it stands for the
@@ -98,14 +112,17 @@ class Fault:
     """
 
     kind: FaultKind
+    endpoint: Endpoint = attrs.field(default="speaker", kw_only=True)
     asset_id: str | None = attrs.field(default=None, kw_only=True)
     times: int | None = attrs.field(default=1, kw_only=True)
     seconds: float | None = attrs.field(default=None, kw_only=True)
     copies: int = attrs.field(default=2, kw_only=True)
     creates_job: bool = attrs.field(default=False, kw_only=True)
     after_bytes: int = attrs.field(default=0, kw_only=True)
+    after_received: int | None = attrs.field(default=None, kw_only=True)
     retry_after: str | None = attrs.field(default=None, kw_only=True)
     variant: MalformedVariant = attrs.field(default="not_json", kw_only=True)
+    upload_status: str = attrs.field(default="FAILED", kw_only=True)
     status: int = attrs.field(default=200, kw_only=True)
     headers: tuple[tuple[str, str], ...] = attrs.field(
         default=(), kw_only=True, converter=_header_pairs
@@ -142,12 +159,19 @@ def _are_headers(value: object) -> bool:
 
 _RULES: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
     ("kind", f"one of {', '.join(_KINDS)}", lambda value: value in _KINDS),
+    ("endpoint", f"one of {', '.join(ENDPOINTS)}", lambda value: value in ENDPOINTS),
     ("asset_id", "text or None", _is_text),
     ("times", "a whole number from 1, or None", lambda value: value is None or _is_count(value, 1)),
     ("seconds", "0 to 86,400, or None", lambda value: value is None or _is_seconds(value)),
     ("copies", "a whole number from 1", lambda value: _is_count(value, 1)),
     ("creates_job", "true or false", lambda value: isinstance(value, bool)),
     ("after_bytes", "a whole number", _is_count),
+    (
+        "after_received",
+        "a whole number, or None",
+        lambda value: value is None or _is_count(value, high=10**12),
+    ),
+    ("upload_status", "text", lambda value: isinstance(value, str)),
     ("retry_after", "one line of ASCII", lambda value: value is None or _is_line(value)),
     ("variant", f"one of {', '.join(_VARIANTS)}", lambda value: value in _VARIANTS),
     ("status", "100 to 999", lambda value: _is_count(value, 100, 999)),
@@ -209,20 +233,30 @@ class FaultPlan:
         return len(self._planned)
 
     def take_submit(self, asset_id: str) -> Fault | None:
-        """Use up the oldest fault for a request about an asset."""
+        """Use up the oldest fault for a speaker request about an asset."""
+        return self.take_request("speaker", asset_id)
+
+    def take_request(self, endpoint: Endpoint, asset_id: str | None) -> Fault | None:
+        """Use up the oldest fault for a request at an endpoint."""
+
+        def fits(fault: Fault) -> bool:
+            if fault.kind in METADATA_KINDS:
+                return endpoint == "metadata"
+            return fault.kind in SUBMIT_KINDS and fault.endpoint == endpoint
+
         with self._lock:
-            return self._take(asset_id, SUBMIT_KINDS)
+            return self._take(asset_id, fits)
 
     def take_callback(self, asset_id: str) -> dict[str, Fault]:
         """Use up the oldest fault of each kind for a job's callback."""
         with self._lock:
-            taken = ((kind, self._take(asset_id, (kind,))) for kind in CALLBACK_KINDS)
+            taken = ((kind, self._take(asset_id, _is_of(kind))) for kind in CALLBACK_KINDS)
             return {kind: fault for kind, fault in taken if fault}
 
-    def _take(self, asset_id: str, kinds: tuple[str, ...]) -> Fault | None:
+    def _take(self, asset_id: str | None, fits: Callable[[Fault], bool]) -> Fault | None:
         for index, planned in enumerate(self._planned):
             fault = planned.fault
-            if fault.kind not in kinds or fault.asset_id not in (None, asset_id):
+            if not fits(fault) or fault.asset_id not in (None, asset_id):
                 continue
             if planned.left is not None:
                 planned.left -= 1
@@ -230,3 +264,7 @@ class FaultPlan:
                     del self._planned[index]
             return fault
         return None
+
+
+def _is_of(kind: FaultKind) -> Callable[[Fault], bool]:
+    return lambda fault: fault.kind == kind

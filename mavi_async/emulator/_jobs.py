@@ -1,10 +1,11 @@
-"""What has happened: jobs, requests and deliveries, written by the server, read by anybody."""
+"""What has happened: jobs, assets, requests, deliveries; written by the server, read by anybody."""
 
 import uuid
 from typing import Literal
 
 import attrs
 
+from mavi_async.emulator._assets import Asset
 from mavi_async.emulator._faults import Fault
 
 __all__ = ["Attempt", "Job", "Ledger"]
@@ -71,13 +72,17 @@ class Ledger:
 
     Attributes:
         webhook_url: Where callbacks go, looked up at each try.
+        upload_delay: Seconds that an upload is processed.
         jobs: Every job, in the order of acceptance.
+        assets: Every upload and signed URL, in order, by asset id.
         submit_times: When each request that the limiter let pass arrived, on the monotonic clock.
         rejection_times: The same of each one that was told to slow down.
     """
 
     webhook_url: str | None
+    upload_delay: float = 0.0
     jobs: list[Job] = attrs.field(factory=list)
+    assets: dict[str, Asset] = attrs.field(factory=dict)
     submit_times: list[float] = attrs.field(factory=list)
     rejection_times: list[float] = attrs.field(factory=list)
 
@@ -90,6 +95,7 @@ class Ledger:
     def clear(self) -> None:
         """Forget the history; the webhook stays."""
         self.jobs.clear()
+        self.assets.clear()
         self.submit_times.clear()
         self.rejection_times.clear()
 
@@ -102,4 +108,7 @@ class Ledger:
             "rejection_times": list(self.rejection_times),
             "webhook_url": self.webhook_url,
             "jobs": [job.to_document() for job in list(self.jobs)],
+            "assets": [
+                asset.to_document(self.upload_delay) for asset in list(self.assets.values())
+            ],
         }

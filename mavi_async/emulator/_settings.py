@@ -29,6 +29,8 @@ class Settings:
     envelope: Dialect
     callback_delay: float
     callback_tries: int
+    upload_delay: float
+    signed_url_seconds: float
     unknown_assets: frozenset[str]
     port: int
 
@@ -37,6 +39,8 @@ class Settings:
         _check_range("requests_per_second", self.requests_per_second, 1e-6, 1e6)
         _check_range("callback_delay", self.callback_delay, 0, 86_400)
         _check_range("callback_tries", self.callback_tries, 1, 1000)
+        _check_range("upload_delay", self.upload_delay, 0, 86_400)
+        _check_range("signed_url_seconds", self.signed_url_seconds, 0, 604_800)
         _check_range("port", self.port, 0, 65_535)
         _check_choice("limiter", self.limiter, LIMITER_KINDS)
         _check_choice("rejection", self.rejection, REJECTIONS)

@@ -57,6 +57,7 @@ def test_everything_from_outside(emulator: Emulator) -> None:
         "rejection_times": [],
         "webhook_url": NOWHERE,
         "jobs": [],
+        "assets": [],
         "faults_planned": 0,
     }
     assert submit(emulator).status_code == 200
