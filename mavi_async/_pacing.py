@@ -5,8 +5,9 @@ process, a database transaction and a script on a server. Times are seconds on w
 keeps the schedule.
 
 A request that leaves late moves the schedule, one that leaves on time does not: spacing by the
-schedule costs no time, spacing by arrival would. A rejection makes the gap wider for a while,
-a second one in a row pauses everybody.
+schedule costs no time, spacing by arrival would. What moves the schedule also moves the slots
+that are given out already, in their order: whoever has one confirms it just before leaving. A
+rejection makes the gap wider for a while, a second one in a row pauses everybody.
 """
 
 from collections import deque
@@ -18,11 +19,13 @@ __all__ = [
     "Pace",
     "RoundTrips",
     "accept",
+    "confirm",
     "gap",
     "give_back",
     "is_ack_clocked",
     "leave",
     "margin",
+    "must_wait",
     "refuse",
     "reserve",
 ]
@@ -41,18 +44,25 @@ class Pace:
 
     Attributes:
         next_at: When the next slot begins.
-        last_at: The slot that was given out last, until it is used or given back.
+        number: How many slots were given out, which is the number of the last one.
+        last_at: When the last slot begins, until it is given back.
         extra: Seconds that rejections have added to the gap.
         pressure: How many rejections there were lately; each acceptance takes a tenth away.
-        refund_at: When the last slot may be given to another, should it be given back: not
-            within the gap after a request that left late meanwhile, nor during a pause.
+        held_from: The first slot that may not begin before `held_until`; each one behind it
+            follows a gap later. A request that left late holds up those behind it, and so does
+            a rejection.
+        held_until: See `held_from`.
+        answered: The last slot whose request has its answer; kept while requests wait for it.
     """
 
     next_at: float = float("-inf")
+    number: int = 0
     last_at: float | None = None
     extra: float = 0.0
     pressure: float = 0.0
-    refund_at: float = float("-inf")
+    held_from: int = 0
+    held_until: float = float("-inf")
+    answered: int = 0
 
 
 def margin(interval: float) -> float:
@@ -75,35 +85,56 @@ def is_ack_clocked(pace: Pace, interval: float) -> bool:
 
 
 def reserve(pace: Pace, interval: float, now: float) -> tuple[Pace, float]:
-    """Give out the next slot and return when it begins."""
+    """Give out the next slot, number `Pace.number`, and return when it begins."""
     at = max(now, pace.next_at)
-    return attrs.evolve(pace, next_at=at + gap(pace, interval), last_at=at, refund_at=at), at
+    next_at = at + gap(pace, interval)
+    return attrs.evolve(pace, next_at=next_at, number=pace.number + 1, last_at=at), at
 
 
-def give_back(pace: Pace, at: float) -> Pace:
+def confirm(pace: Pace, interval: float, number: int, at: float) -> float:
+    """Return when a slot begins that was given out, now that more is known."""
+    return max(at, _earliest(pace, interval, number))
+
+
+def must_wait(pace: Pace, interval: float, number: int) -> bool:
+    """Tell whether the request of a slot waits for the answer to the one before it."""
+    return is_ack_clocked(pace, interval) and pace.answered < number - 1
+
+
+def give_back(pace: Pace, interval: float, number: int) -> Pace:
     """Take back a slot that was not used; only the last one can still be given to another."""
-    if pace.last_at != at:
-        return pace
-    return attrs.evolve(pace, next_at=pace.refund_at, last_at=None)
+    if pace.last_at is None or pace.number != number:
+        return attrs.evolve(pace, answered=max(pace.answered, number))
+    next_at = confirm(pace, interval, number, pace.last_at)
+    return attrs.evolve(pace, next_at=next_at, number=number - 1, last_at=None)
 
 
-def leave(pace: Pace, interval: float, at: float, left_at: float) -> Pace:
+def leave(pace: Pace, interval: float, number: int, at: float, left_at: float) -> Pace:
     """Note when the request of a slot left.
 
     Up to the margin it is on time: the next one is still an interval behind it.
     """
     if left_at - at <= margin(interval):
         return pace
-    return _not_before(pace, left_at + gap(pace, interval))
+    return _hold(pace, interval, number + 1, left_at + gap(pace, interval))
 
 
-def accept(pace: Pace) -> Pace:
-    """Note that a request was within the limit: what rejections added wears off."""
-    return attrs.evolve(pace, extra=pace.extra * _NARROWING, pressure=pace.pressure * _RELIEF)
+def accept(pace: Pace, number: int) -> Pace:
+    """Note that the request of a slot was within the limit: what rejections added wears off."""
+    if not pace.extra and not pace.pressure:
+        return pace
+    return attrs.evolve(
+        pace,
+        extra=pace.extra * _NARROWING,
+        pressure=pace.pressure * _RELIEF,
+        answered=max(pace.answered, number),
+    )
 
 
-def refuse(pace: Pace, interval: float, now: float, *, certain: bool = True) -> Pace:
-    """Note that a request was over the limit.
+def refuse(
+    pace: Pace, interval: float, number: int, at: float, now: float, *, certain: bool = True
+) -> Pace:
+    """Note that the request of a slot was over the limit.
 
     One by itself widens the gap a little. Many of them mean that the rate itself is wrong, or
     shared with somebody unknown: each then widens the gap up to four times as much as the one
@@ -112,27 +143,48 @@ def refuse(pace: Pace, interval: float, now: float, *, certain: bool = True) -> 
     Args:
         pace: The schedule.
         interval: Seconds between requests at the configured rate.
+        number: The slot.
+        at: When it began.
         now: The present.
         certain: False where the answer may mean something else than the limit.
     """
     widest = _LONGEST_PAUSE if certain else interval
     widened = min(widest, _GROWTH * pace.extra + _WIDENING * interval * 4.0**pace.pressure)
-    added = max(0.0, widened - pace.extra)
     wider = attrs.evolve(
-        pace,
-        extra=pace.extra + added,
+        _forget_before(pace, interval, number + 1),
+        extra=max(pace.extra, widened),
         pressure=min(pace.pressure + 1, _HIGHEST_PRESSURE),
+        answered=max(pace.answered, number),
     )
     if pace.pressure < 1 or not certain:
         # What comes next was placed before the gap became wider.
-        return attrs.evolve(wider, next_at=pace.next_at + added, refund_at=pace.refund_at + added)
-    return _not_before(wider, now + min(_LONGEST_PAUSE, interval * 2.0**pace.pressure))
+        return _hold(wider, interval, number + 1, at + gap(wider, interval))
+    pause = min(_LONGEST_PAUSE, interval * 2.0**pace.pressure)
+    return _hold(wider, interval, number + 1, now + pause)
 
 
-def _not_before(pace: Pace, moment: float) -> Pace:
-    return attrs.evolve(
-        pace, next_at=max(pace.next_at, moment), refund_at=max(pace.refund_at, moment)
-    )
+def _hold(pace: Pace, interval: float, number: int, moment: float) -> Pace:
+    """Let no slot from a number on begin before a moment, nor closer than a gap to another."""
+    latest = max(number, pace.held_from)
+    held = attrs.evolve(pace, held_from=number, held_until=moment)
+    if _earliest(held, interval, latest) < _earliest(pace, interval, latest):
+        held = pace
+    following = _earliest(held, interval, held.number + 1)
+    return attrs.evolve(held, next_at=max(held.next_at, following))
+
+
+def _forget_before(pace: Pace, interval: float, number: int) -> Pace:
+    """Tell of a hold by a later slot: a wider gap does not move what is over."""
+    if number <= pace.held_from:
+        return pace
+    held_until = _earliest(pace, interval, number)
+    return attrs.evolve(pace, held_from=number, held_until=held_until)
+
+
+def _earliest(pace: Pace, interval: float, number: int) -> float:
+    if number < pace.held_from:
+        return float("-inf")  # another has left since: this one was missed
+    return pace.held_until + (number - pace.held_from) * gap(pace, interval)
 
 
 class RoundTrips:

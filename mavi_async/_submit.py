@@ -18,12 +18,13 @@ import attrs
 from mavi_async._answers import Attempt, Failure, Outcome, Reply, classify, error_for
 from mavi_async._background import Background, JobCancelled
 from mavi_async._errors import StoreError, SubmitOutcomeUnknown
-from mavi_async._gate import Gate, QueueTooLong, Turn
+from mavi_async._gate import Gate, QueueTooLong
 from mavi_async._patience import Patience
 from mavi_async._records import Intent, IntentState
 from mavi_async._retry import RetryPolicy, next_try
 from mavi_async._structure import Malformed
 from mavi_async._transport import Transport
+from mavi_async._turn import Turn
 from mavi_async._wire import Envelope, request_body
 from mavi_async.stores import TaskStore
 from mavi_async.stores._deadline import eventually, in_time

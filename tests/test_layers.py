@@ -23,7 +23,7 @@ LAYERS = (
         "_wire",
         "formats",
     },
-    {"_background", "_gate", "_loop", "_secret", "_task", "_transport", "stores"},
+    {"_background", "_departures", "_gate", "_loop", "_secret", "_task", "_transport", "_turn", "stores"},
     {"_dispatcher", "_inbox", "_lookout", "_polling", "_receipts", "_silence", "_unmatched"},
     {"_client", "_decisions", "_endpoints", "_patience", "_receiver", "_speaker_jobs", "_submit"},
     {"__init__", "__main__", "aiohttp", "asgi", "cli", "emulator", "fastapi", "redis", "testing"},

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from weakref import WeakSet
 
+import attrs
+
 from mavi_async import _pacing
 from mavi_async.stores._protocol import Lane, Slot
 
@@ -63,33 +65,50 @@ class MemoryPacer:
         with schedule.lock:
             now, interval = schedule.clock(), schedule.interval
             if instead_of is not None:
-                schedule.pace = _pacing.give_back(schedule.pace, instead_of.at)
+                schedule.pace = _pacing.give_back(schedule.pace, interval, instead_of.number)
             schedule.pace, at = _pacing.reserve(schedule.pace, interval, now)
             ack_clocked = _pacing.is_ack_clocked(schedule.pace, interval)
-            return Slot(at, at - now, interval, _pacing.margin(interval), ack_clocked)
+            number, tolerance = schedule.pace.number, _pacing.margin(interval)
+            return Slot(number, at, at - now, interval, tolerance, ack_clocked)
+
+    async def confirm(self, slot: Slot) -> Slot:
+        """Return a reservation as it stands now."""
+        schedule = self._schedule
+        with schedule.lock:
+            pace, interval = schedule.pace, schedule.interval
+            at = _pacing.confirm(pace, interval, slot.number, slot.at)
+            waits = _pacing.must_wait(pace, interval, slot.number)
+            return attrs.evolve(slot, at=at, delay=at - schedule.clock(), waits=waits)
 
     async def give_back(self, slot: Slot) -> None:
         """Return a departure that is not used."""
         schedule = self._schedule
         with schedule.lock:
-            schedule.pace = _pacing.give_back(schedule.pace, slot.at)
+            schedule.pace = _pacing.give_back(schedule.pace, schedule.interval, slot.number)
 
     async def left(self, slot: Slot, *, late: float) -> None:
         """Note that the request left, `late` seconds later than its slot began."""
         schedule = self._schedule
         with schedule.lock:
-            schedule.pace = _pacing.leave(schedule.pace, schedule.interval, slot.at, slot.at + late)
+            schedule.pace = _pacing.leave(
+                schedule.pace, schedule.interval, slot.number, slot.at, slot.at + late
+            )
 
-    async def answered(self, *, refused: bool, certain: bool = True) -> None:
+    async def answered(self, slot: Slot, *, refused: bool, certain: bool = True) -> None:
         """Note whether the request was over the limit."""
         schedule = self._schedule
         with schedule.lock:
             if refused:
                 schedule.pace = _pacing.refuse(
-                    schedule.pace, schedule.interval, schedule.clock(), certain=certain
+                    schedule.pace,
+                    schedule.interval,
+                    slot.number,
+                    slot.at,
+                    schedule.clock(),
+                    certain=certain,
                 )
             else:
-                schedule.pace = _pacing.accept(schedule.pace)
+                schedule.pace = _pacing.accept(schedule.pace, slot.number)
 
 
 _schedules: dict[Lane, Schedule] = {}

@@ -30,19 +30,23 @@ class Slot:
     """A reserved departure.
 
     Attributes:
+        number: Its place in the order of departures; only the pacer reads it.
         at: When it begins, on the pacer's own clock; only the pacer reads it.
         delay: Seconds from now until it begins.
         interval: Seconds between one request and the next.
         tolerance: Seconds after which a departure counts as late, so that the slot should be
             reserved anew.
         ack_clocked: Whether the request also waits for the answer to the one before it.
+        waits: Whether it has to: confirm the slot again until it has not.
     """
 
+    number: int
     at: float
     delay: float
     interval: float
     tolerance: float
     ack_clocked: bool
+    waits: bool = False
 
 
 class Pacer(Protocol):
@@ -59,6 +63,16 @@ class Pacer(Protocol):
         """
         ...
 
+    async def confirm(self, slot: Slot) -> Slot:
+        """Return a reservation as it stands now: to be asked just before the departure.
+
+        It begins later where a request before it left late meanwhile, or was over the limit.
+
+        Raises:
+            StoreError: If the shared schedule cannot be reached.
+        """
+        ...
+
     async def give_back(self, slot: Slot) -> None:
         """Return a departure that is not used."""
         ...
@@ -67,10 +81,11 @@ class Pacer(Protocol):
         """Note that the request left, `late` seconds later than its slot began."""
         ...
 
-    async def answered(self, *, refused: bool, certain: bool = True) -> None:
+    async def answered(self, slot: Slot, *, refused: bool, certain: bool = True) -> None:
         """Note whether the request was over the limit.
 
         Args:
+            slot: The departure that it used.
             refused: True if it was.
             certain: False where the answer may mean something else.
         """

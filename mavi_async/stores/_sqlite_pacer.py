@@ -86,10 +86,11 @@ class SQLitePacer:
             row = _read(connection, self._lane, now).slowest(self.interval, now)
             pace = row.pace
             if instead_of is not None:
-                pace = _pacing.give_back(pace, instead_of.at)
+                pace = _pacing.give_back(pace, row.interval, instead_of.number)
             pace, at = _pacing.reserve(pace, row.interval, now + self._lead)
             _write(connection, self._lane, attrs.evolve(row, pace=pace), now)
             slot = Slot(
+                pace.number,
                 at,
                 0.0,
                 row.interval,
@@ -105,25 +106,38 @@ class SQLitePacer:
         self._warn_of(slot.interval)
         return attrs.evolve(slot, delay=slot.at - now)
 
+    async def confirm(self, slot: Slot) -> Slot:
+        """Return a reservation as it stands now."""
+
+        def confirm(connection: sqlite3.Connection) -> Slot:
+            row = _read(connection, self._lane, self._clock())
+            interval = max(self.interval, row.interval)
+            at = _pacing.confirm(row.pace, interval, slot.number, slot.at)
+            waits = _pacing.must_wait(row.pace, interval, slot.number)
+            return attrs.evolve(slot, at=at, waits=waits)
+
+        confirmed = await self._connections.read(confirm)
+        return attrs.evolve(confirmed, delay=confirmed.at - self._clock())
+
     async def give_back(self, slot: Slot) -> None:
         """Return a departure that is not used."""
-        await self._change(lambda pace, _, __: _pacing.give_back(pace, slot.at))
+        await self._change(lambda pace, interval, _: _pacing.give_back(pace, interval, slot.number))
 
     async def left(self, slot: Slot, *, late: float) -> None:
         """Note that the request left, `late` seconds later than its slot began."""
         if late > slot.tolerance:  # or else it changes nothing
-            left_at = slot.at + late
+            number, at = slot.number, slot.at
             await self._change(
-                lambda pace, interval, _: _pacing.leave(pace, interval, slot.at, left_at)
+                lambda pace, interval, _: _pacing.leave(pace, interval, number, at, at + late)
             )
 
-    async def answered(self, *, refused: bool, certain: bool = True) -> None:
+    async def answered(self, slot: Slot, *, refused: bool, certain: bool = True) -> None:
         """Note whether the request was over the limit."""
 
         def answer(pace: Pace, interval: float, now: float) -> Pace:
             if refused:
-                return _pacing.refuse(pace, interval, now, certain=certain)
-            return _pacing.accept(pace)
+                return _pacing.refuse(pace, interval, slot.number, slot.at, now, certain=certain)
+            return _pacing.accept(pace, slot.number)
 
         await self._change(answer)
 
@@ -153,19 +167,19 @@ class SQLitePacer:
 def _read(connection: sqlite3.Connection, lane: Lane, now: float) -> _Row:
     """Read a lane's schedule; one from before the clock started anew is void."""
     values = connection.execute(
-        "SELECT next_at, last_at, extra, pressure, refund_at, interval, interval_at, written_at"
-        " FROM rate WHERE origin = ? AND account = ? AND endpoint = ?",
+        "SELECT next_at, number, last_at, extra, pressure, held_from, held_until, answered,"
+        " interval, interval_at, written_at FROM rate WHERE origin = ? AND account = ? AND endpoint = ?",
         attrs.astuple(lane),
     ).fetchone()
     if values is None or values[-1] > now:
         return _Row()
-    return _Row(Pace(*values[:5]), *values[5:])
+    return _Row(Pace(*values[:8]), *values[8:])
 
 
 def _write(connection: sqlite3.Connection, lane: Lane, row: _Row, now: float) -> None:
     connection.execute(
-        "INSERT OR REPLACE INTO rate (origin, account, endpoint, next_at, last_at, extra,"
-        " pressure, refund_at, interval, interval_at, written_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO rate (origin, account, endpoint, next_at, number, last_at, extra,"
+        " pressure, held_from, held_until, answered, interval, interval_at, written_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*attrs.astuple(lane), *attrs.astuple(row.pace), row.interval, row.interval_at, now),
     )

@@ -53,12 +53,30 @@ async def what_happens_moves_the_schedule(trial: Trial) -> None:
     """A late departure moves it, an answer on time does not, refusals in a row pause it."""
     pacer = trial.open().pacer(new_lane(), INTERVAL)
 
-    await pacer.left(await pacer.reserve(), late=3 * INTERVAL)
-    await pacer.answered(refused=False)
+    first = await pacer.reserve()
+    await pacer.left(first, late=3 * INTERVAL)
+    await pacer.answered(first, refused=False)
     slot = await pacer.reserve()
     expect_delay("the slot after a departure three intervals late", 4 * INTERVAL, slot.delay)
     expect("whether requests wait for answers before any refusal", False, slot.ack_clocked)
     await pacer.give_back(slot)
-    await pacer.answered(refused=True)
+    await pacer.answered(first, refused=True)
     slot = await pacer.reserve()
     expect("whether requests wait for answers after a refusal", True, slot.ack_clocked)
+
+
+@check(rule=11)
+async def slots_move_with_the_schedule(trial: Trial) -> None:
+    """Who confirms a slot learns of what was late before it; those behind keep their distance."""
+    pacer = trial.open().pacer(new_lane(), INTERVAL)
+    first, second, third = [await pacer.reserve() for _ in range(3)]
+
+    confirmed = await pacer.confirm(second)
+    expect_delay("a slot that nothing has moved", INTERVAL, confirmed.delay)
+    await pacer.left(first, late=3 * INTERVAL)
+    confirmed = await pacer.confirm(second)
+    expect_delay("the slot behind a departure that was late", 4 * INTERVAL, confirmed.delay)
+    confirmed = await pacer.confirm(confirmed)
+    expect_delay("the same, confirmed once more", 4 * INTERVAL, confirmed.delay)
+    expect_delay("the slot behind both", 5 * INTERVAL, (await pacer.confirm(third)).delay)
+    expect_delay("a slot reserved after them", 6 * INTERVAL, (await pacer.reserve()).delay)

@@ -173,6 +173,10 @@ class SteppedPacer:
         delay = self._store.delays.pop(0) if self._store.delays else 0.0
         return attrs.evolve(slot, delay=delay, tolerance=60.0, ack_clocked=False)
 
+    async def confirm(self, slot: Slot) -> Slot:
+        """Leave it where it is."""
+        return slot
+
     async def give_back(self, slot: Slot) -> None:
         """Note it."""
         self._store.given_back.append(slot.delay)
@@ -180,7 +184,7 @@ class SteppedPacer:
     async def left(self, slot: Slot, *, late: float) -> None:
         """Take no notice."""
 
-    async def answered(self, *, refused: bool, certain: bool = True) -> None:
+    async def answered(self, slot: Slot, *, refused: bool, certain: bool = True) -> None:
         """Take no notice."""
 
 

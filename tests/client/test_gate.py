@@ -51,7 +51,7 @@ async def test_turns_are_given_out_as_early_as_requests_need(
     """What they needed lately to be ready, and a little more, within bounds."""
     gate = Gate(MemoryPacer(Schedule(), 60.0), max_in_flight=2)
     await (await gate.enter()).answered(refused=False)
-    gate.preparations.extend(took)
+    gate._departures.preparations.extend(took)
     rests: list[float] = []
 
     async def note(seconds: float) -> None:
@@ -59,7 +59,7 @@ async def test_turns_are_given_out_as_early_as_requests_need(
 
     monkeypatch.setattr(gate, "rest", note)
     second = await gate.enter()
-    head_start = second._begins_at - second._given_at - rests[-1]
+    head_start = second._departure.begins_at - second._given_at - rests[-1]
 
     assert head_start == pytest.approx(expected, abs=0.02)
 
@@ -72,7 +72,7 @@ async def test_how_long_a_request_takes_to_be_ready_is_noted() -> None:
     await anyio.sleep(0.02)
     await turn.hold()
 
-    assert 0.02 <= gate.preparations[0]
+    assert 0.02 <= gate._departures.preparations[0]
 
 
 @pytest.mark.asyncio
@@ -81,7 +81,7 @@ async def test_a_slot_that_was_missed_is_not_used() -> None:
     schedule = Schedule()
     gates = [Gate(MemoryPacer(schedule, 0.1), max_in_flight=2) for _ in range(2)]
     late = await gates[0].enter()
-    on_time = (await gates[1].enter())._begins_at
+    on_time = (await gates[1].enter())._departure.begins_at
     await late.hold()
     late.left()
 

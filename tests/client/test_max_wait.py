@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from mavi_async import ConfigurationError, MaviClient, MemoryStore, Pacing, PacingTimeout
+from mavi_async._departures import Departure
 from mavi_async._gate import Gate
 from mavi_async._loop import new_waiter
 from mavi_async._records import IntentState
@@ -147,14 +148,14 @@ async def test_the_queue_is_told(until: "Until") -> None:
 async def test_turns_that_others_have_in_between_count() -> None:
     """A queue moves as slowly as it has moved lately, and at its own rate once nobody waits."""
     gate = Gate(MemoryPacer(Schedule(), 1.0), max_in_flight=8)
-    slot = Slot(at=0.0, delay=0.0, interval=1.0, tolerance=0.02, ack_clocked=False)
+    slot = Slot(number=1, at=0.0, delay=0.0, interval=1.0, tolerance=0.02, ack_clocked=False)
     gate._queue[new_waiter()] = None
     for turn in range(20):  # this process has every tenth turn
-        gate._note_spacing(slot, time.monotonic() - 200.0 + 10.0 * turn)
+        gate._note_spacing(Departure(slot, time.monotonic() - 200.0 + 10.0 * turn))
     busy = gate.state.estimated_wait
     gate._queue.clear()
     for _ in range(2):
-        gate._note_spacing(slot, time.monotonic())
+        gate._note_spacing(Departure(slot, time.monotonic()))
     idle = gate.state.estimated_wait
 
     assert 10.0 == pytest.approx(busy, rel=0.02)

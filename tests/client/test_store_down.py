@@ -33,6 +33,11 @@ class DownPacer:
         self._check("reserve")
         return await self._inner.reserve(instead_of)
 
+    async def confirm(self, slot: Slot) -> Slot:
+        """Confirm, unless the store is down."""
+        self._check("confirm")
+        return await self._inner.confirm(slot)
+
     async def give_back(self, slot: Slot) -> None:
         """Give back, unless the store is down."""
         self._check("give_back")
@@ -43,10 +48,10 @@ class DownPacer:
         self._check("left")
         await self._inner.left(slot, late=late)
 
-    async def answered(self, *, refused: bool, certain: bool = True) -> None:
+    async def answered(self, slot: Slot, *, refused: bool, certain: bool = True) -> None:
         """Note an answer, unless the store is down."""
         self._check("answered")
-        await self._inner.answered(refused=refused, certain=certain)
+        await self._inner.answered(slot, refused=refused, certain=certain)
 
 
 class DownStore(MemoryStore):

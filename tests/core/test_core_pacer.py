@@ -6,6 +6,7 @@ import logging
 import threading
 from itertools import pairwise
 
+import attrs
 import pytest
 
 from mavi_async.stores import Lane, MemoryStore, Pacer
@@ -69,6 +70,20 @@ async def test_a_slot_that_is_given_back_is_for_the_next(pacer: MemoryPacer) -> 
 
 
 @pytest.mark.asyncio
+async def test_a_slot_moves_with_what_happens_before_it(pacer: MemoryPacer, clock: Clock) -> None:
+    """Whoever has it learns of that by confirming it; its delay is from now on."""
+    first, second, third = [await pacer.reserve() for _ in range(3)]
+    clock.now += 1.0
+    assert attrs.evolve(second, delay=second.delay - 1.0) == await pacer.confirm(second)
+
+    await pacer.left(first, late=1.0)
+
+    confirmed = [await pacer.confirm(slot) for slot in (second, third)]
+    assert [52.02, 53.04] == pytest.approx([slot.at for slot in confirmed])
+    assert [1.02, 2.04] == pytest.approx([slot.delay for slot in confirmed])
+
+
+@pytest.mark.asyncio
 async def test_lateness_moves_the_schedule(pacer: MemoryPacer) -> None:
     """By as much as the request was late."""
     await pacer.left(await pacer.reserve(), late=0.25)
@@ -79,27 +94,27 @@ async def test_lateness_moves_the_schedule(pacer: MemoryPacer) -> None:
 @pytest.mark.asyncio
 async def test_answers_widen_and_narrow_the_gap(pacer: MemoryPacer, clock: Clock) -> None:
     """A rejection is felt by everybody until acceptances have worn it off."""
-    await pacer.answered(refused=True)
-    assert (await pacer.reserve()).ack_clocked
-    assert pytest.approx(51.05) == (await pacer.reserve()).at
-    await pacer.answered(refused=True)
-    assert pytest.approx(52.1) == (await pacer.reserve()).at
+    first = await pacer.reserve()
+    await pacer.answered(first, refused=True)
+    second = await pacer.reserve()
+    assert second.ack_clocked
+    assert pytest.approx(51.05) == second.at
     clock.now = 60.0
-    await pacer.answered(refused=True)
-    assert pytest.approx(64.0) == (await pacer.reserve()).at
+    await pacer.answered(second, refused=True)
+    assert pytest.approx(62.0) == (await pacer.reserve()).at
     for _ in range(1_000):
-        await pacer.answered(refused=False)
+        await pacer.answered(second, refused=False)
     clock.now = 100.0
     assert not (await pacer.reserve()).ack_clocked
 
 
 @pytest.mark.asyncio
-async def test_an_uncertain_answer_pauses_nobody(pacer: MemoryPacer, clock: Clock) -> None:
+async def test_an_uncertain_answer_pauses_nobody(pacer: MemoryPacer) -> None:
     """It may be about the request alone."""
+    slot = await pacer.reserve()
     for _ in range(40):
-        await pacer.answered(refused=True, certain=False)
+        await pacer.answered(slot, refused=True, certain=False)
 
-    assert clock.now == (await pacer.reserve()).at
     assert pytest.approx(52.02) == (await pacer.reserve()).at
 
 

@@ -76,12 +76,21 @@ class Model:
         """Reserve as the pacers do."""
         now = self._clock()
         row = self._row.slowest(interval, now)
-        pace = row.pace if instead_of is None else _pacing.give_back(row.pace, instead_of.at)
+        pace = row.pace
+        if instead_of is not None:
+            pace = _pacing.give_back(pace, row.interval, instead_of.number)
         pace, at = _pacing.reserve(pace, row.interval, now)
         self._row = attrs.evolve(row, pace=pace)
         late = _pacing.margin(row.interval)
         is_ack_clocked = _pacing.is_ack_clocked(pace, row.interval)
-        return Slot(at, at - now, row.interval, late, is_ack_clocked)
+        return Slot(pace.number, at, at - now, row.interval, late, is_ack_clocked)
+
+    def confirm(self, asked: float, slot: Slot) -> Slot:
+        """Confirm as the pacers do."""
+        interval = max(asked, self._row.interval)
+        at = _pacing.confirm(self._row.pace, interval, slot.number, slot.at)
+        waits = _pacing.must_wait(self._row.pace, interval, slot.number)
+        return attrs.evolve(slot, at=at, delay=at - self._clock(), waits=waits)
 
     def change(self, do: Callable[[_pacing.Pace, float], _pacing.Pace], asked: float) -> None:
         """Report as the pacers do."""
@@ -97,29 +106,45 @@ async def both_do(step: Step, pacer: RedisPacer, model: Model, slots: list[Slot]
         instead_of = slot if deed == "reserve_instead" else None
         slots.append(await pacer.reserve(instead_of))
         return slots[-1] == model.reserve(pacer.interval, instead_of)
+    if deed == "confirm":
+        return await pacer.confirm(slot) == model.confirm(pacer.interval, slot)
     if deed == "give_back":
         await pacer.give_back(slot)
-        model.change(lambda pace, _: _pacing.give_back(pace, slot.at), pacer.interval)
+        model.change(
+            lambda pace, asked: _pacing.give_back(pace, asked, slot.number), pacer.interval
+        )
     elif deed == "left":
         await pacer.left(slot, late=late)
         left_at = slot.at + late
         model.change(
-            lambda pace, asked: _pacing.leave(pace, asked, slot.at, left_at), pacer.interval
+            lambda pace, asked: _pacing.leave(pace, asked, slot.number, slot.at, left_at),
+            pacer.interval,
         )
     elif deed == "accepted":
-        await pacer.answered(refused=False)
-        model.change(lambda pace, _: _pacing.accept(pace), pacer.interval)
+        await pacer.answered(slot, refused=False)
+        model.change(lambda pace, _: _pacing.accept(pace, slot.number), pacer.interval)
     else:
         certain, now = deed == "refused", pacer._clock and pacer._clock()
-        await pacer.answered(refused=True, certain=certain)
+        await pacer.answered(slot, refused=True, certain=certain)
         model.change(
-            lambda pace, asked: _pacing.refuse(pace, asked, now or 0.0, certain=certain),
+            lambda pace, asked: _pacing.refuse(
+                pace, asked, slot.number, slot.at, now or 0.0, certain=certain
+            ),
             pacer.interval,
         )
     return True
 
 
-DEEDS = ("reserve", "reserve_instead", "give_back", "left", "accepted", "refused", "perhaps")
+DEEDS = (
+    "reserve",
+    "reserve_instead",
+    "confirm",
+    "give_back",
+    "left",
+    "accepted",
+    "refused",
+    "perhaps",
+)
 seconds = st.one_of(st.sampled_from([0.0, 0.01]), st.floats(0, 5), st.floats(0, 400))
 steps = st.tuples(st.sampled_from(DEEDS), st.integers(0, 2), st.integers(0, 20), seconds, seconds)
 
@@ -199,4 +224,4 @@ async def test_a_clock_that_is_set_back_stops_nobody(pacer_of: PacerOf, clock: C
     await pacer.left(before, late=2.0)
     slots.append(await other.reserve())
 
-    assert [1.02, 2.04, 3.06] == [pytest.approx(slot.delay) for slot in slots]
+    assert [1.02, 2.04, 5.06] == [pytest.approx(slot.delay) for slot in slots]

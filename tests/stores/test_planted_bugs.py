@@ -576,14 +576,42 @@ class _DeafPacer(MemoryPacer):
     async def left(self, slot: Slot, *, late: float) -> None:
         """Take no notice."""
 
-    async def answered(self, *, refused: bool, certain: bool = True) -> None:
+    async def answered(self, slot: Slot, *, refused: bool, certain: bool = True) -> None:
         """Take no notice."""
 
 
-@breaks("unused_slots_are_for_the_next", "what_happens_moves_the_schedule")
+@breaks(
+    "unused_slots_are_for_the_next",
+    "what_happens_moves_the_schedule",
+    "slots_move_with_the_schedule",
+)
 class PacesWithoutListening(MemoryStore):
     def pacer(self, lane: Lane, interval: float) -> Pacer:
         return _DeafPacer(Schedule(), interval)
+
+
+class _StubbornPacer(MemoryPacer):
+    async def confirm(self, slot: Slot) -> Slot:
+        return slot
+
+
+@breaks("slots_move_with_the_schedule")
+class PacesByTheFirstPlan(MemoryStore):
+    def pacer(self, lane: Lane, interval: float) -> Pacer:
+        return _StubbornPacer(Schedule(), interval)
+
+
+class _CrowdingPacer(MemoryPacer):
+    async def confirm(self, slot: Slot) -> Slot:
+        pace = self._schedule.pace
+        at = max(slot.at, pace.held_until)
+        return attrs.evolve(slot, at=at, delay=at - self._schedule.clock())
+
+
+@breaks("slots_move_with_the_schedule")
+class PacesAllToOneMoment(MemoryStore):
+    def pacer(self, lane: Lane, interval: float) -> Pacer:
+        return _CrowdingPacer(Schedule(), interval)
 
 
 # At once, and cut short

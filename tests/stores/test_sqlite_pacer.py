@@ -89,29 +89,47 @@ async def test_lateness_moves_the_schedule(pacer: SQLitePacer, other: SQLitePace
     """By as much as the request was late; up to the margin it is on time."""
     slot = await pacer.reserve()
     await pacer.left(slot, late=0.02)
-    assert pytest.approx(51.02) == (await other.reserve()).at
-    await pacer.left(slot, late=1.5)
+    second = await other.reserve()
+    assert pytest.approx(51.02) == second.at
+    await pacer.left(second, late=1.5)
 
-    assert pytest.approx(52.52) == (await other.reserve()).at
+    assert pytest.approx(53.54) == (await other.reserve()).at
+
+
+async def test_a_slot_moves_with_what_happens_before_it(
+    pacer: SQLitePacer, other: SQLitePacer, clock: Clock
+) -> None:
+    """In another process; its delay is from now on."""
+    first, second, third = [await each.reserve() for each in (pacer, other, pacer)]
+    clock.now += 1.0
+    assert attrs.evolve(second, delay=second.delay - 1.0) == await other.confirm(second)
+
+    await pacer.left(first, late=1.0)
+
+    confirmed = [await other.confirm(second), await pacer.confirm(third)]
+    assert [52.02, 53.04] == pytest.approx([slot.at for slot in confirmed])
+    assert [1.02, 2.04] == pytest.approx([slot.delay for slot in confirmed])
 
 
 async def test_answers_widen_and_narrow_the_gap(pacer: SQLitePacer, other: SQLitePacer) -> None:
     """For all processes."""
-    await pacer.answered(refused=True)
+    slot = await pacer.reserve()
+    await pacer.answered(slot, refused=True)
     slots = [await other.reserve() for _ in range(2)]
     assert all(slot.ack_clocked for slot in slots)
     assert pytest.approx(1.05) == slots[1].at - slots[0].at
-    await asyncio.gather(*(pacer.answered(refused=False) for _ in range(1_000)))
+    await asyncio.gather(*(pacer.answered(slot, refused=False) for _ in range(1_000)))
 
     assert not (await other.reserve()).ack_clocked
 
 
-async def test_an_uncertain_answer_pauses_nobody(pacer: SQLitePacer, clock: Clock) -> None:
+async def test_an_uncertain_answer_pauses_nobody(pacer: SQLitePacer) -> None:
     """It may be about the request alone."""
+    slot = await pacer.reserve()
     for _ in range(10):
-        await pacer.answered(refused=True, certain=False)
+        await pacer.answered(slot, refused=True, certain=False)
 
-    assert clock.now == (await pacer.reserve()).at
+    assert pytest.approx(52.02) == (await pacer.reserve()).at
 
 
 async def test_lanes_have_schedules_of_their_own(
@@ -172,8 +190,9 @@ async def test_what_changes_nothing_is_not_written(store: SQLiteStore, pacer: SQ
     slot = await pacer.reserve()
     before = await store._connections.read(_version)
     await pacer.left(slot, late=slot.tolerance)
-    await pacer.answered(refused=False)
+    await pacer.confirm(slot)
+    await pacer.answered(slot, refused=False)
 
     assert before == await store._connections.read(_version)
-    await pacer.answered(refused=True)
+    await pacer.answered(slot, refused=True)
     assert before != await store._connections.read(_version)

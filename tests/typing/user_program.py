@@ -324,12 +324,15 @@ class OwnPacer:
     async def reserve(self, instead_of: Slot | None = None) -> Slot:
         raise StoreError("no schedule")
 
+    async def confirm(self, slot: Slot) -> Slot:
+        return slot
+
     async def give_back(self, slot: Slot) -> None:
         assert_type(slot.delay, float)
 
     async def left(self, slot: Slot, *, late: float) -> None: ...
 
-    async def answered(self, *, refused: bool, certain: bool = True) -> None: ...
+    async def answered(self, slot: Slot, *, refused: bool, certain: bool = True) -> None: ...
 
 
 class OwnStore(MemoryStore):

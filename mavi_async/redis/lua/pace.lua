@@ -21,10 +21,13 @@ end
 
 local pace = {
   next_at = NEVER,
+  number = 0,
   last_at = false,
   extra = 0,
   pressure = 0,
-  refund_at = NEVER,
+  held_from = 0,
+  held_until = NEVER,
+  answered = 0,
   interval = 0,
   interval_at = NEVER,
   written_at = NEVER,
@@ -49,17 +52,38 @@ local function gap(interval)
   return interval + margin(interval) + pace.extra
 end
 
-local function not_before(moment)
-  pace.next_at = math.max(pace.next_at, moment)
-  pace.refund_at = math.max(pace.refund_at, moment)
+local function earliest(interval, number)
+  if number < pace.held_from then
+    return NEVER
+  end
+  return pace.held_until + (number - pace.held_from) * gap(interval)
 end
 
-local function give_back(at)
-  if pace.last_at ~= at then
-    return false
+local function hold(interval, number, moment)
+  local latest = math.max(number, pace.held_from)
+  if moment + (latest - number) * gap(interval) >= earliest(interval, latest) then
+    pace.held_from, pace.held_until = number, moment
   end
-  pace.next_at, pace.last_at = pace.refund_at, false
-  return true
+  pace.next_at = math.max(pace.next_at, earliest(interval, pace.number + 1))
+end
+
+local function forget_before(interval, number)
+  if number > pace.held_from then
+    pace.held_until, pace.held_from = earliest(interval, number), number
+  end
+end
+
+local function give_back(interval, number)
+  if not pace.last_at or pace.number ~= number then
+    pace.answered = math.max(pace.answered, number)
+    return
+  end
+  pace.next_at = math.max(pace.last_at, earliest(interval, number))
+  pace.number, pace.last_at = number - 1, false
+end
+
+local function is_ack_clocked(interval)
+  return pace.extra > 0.001 * interval
 end
 
 local function write()
@@ -68,9 +92,13 @@ local function write()
   call('SET', lane, cmsgpack.pack(pace), 'PX', string.format('%d', KEEP_MS + 1000 * ahead))
 end
 
+local function exactly(seconds)
+  return string.format('%.17g', seconds)
+end
+
 local deeds = {}
 
-function deeds.reserve(instead_of)
+function deeds.reserve(lead, instead_of)
   local known = call('GET', this_call)
   if known then
     return cmsgpack.unpack(known)
@@ -80,57 +108,64 @@ function deeds.reserve(instead_of)
     pace.interval, pace.interval_at = asked, now
   end
   if instead_of then
-    give_back(instead_of)
+    give_back(pace.interval, instead_of)
   end
-  local at = math.max(now, pace.next_at)
-  pace.next_at, pace.last_at, pace.refund_at = at + gap(pace.interval), at, at
+  local at = math.max(now + lead, pace.next_at)
+  pace.next_at, pace.number, pace.last_at = at + gap(pace.interval), pace.number + 1, at
   write()
-  local ack_clocked = pace.extra > 0.001 * pace.interval
   local answer = {
-    string.format('%.17g', at),
-    string.format('%.17g', at - now),
-    string.format('%.17g', pace.interval),
-    ack_clocked and 1 or 0,
+    string.format('%d', pace.number),
+    exactly(at),
+    exactly(pace.interval),
+    is_ack_clocked(pace.interval) and 1 or 0,
+    exactly(now),
   }
   call('SET', this_call, cmsgpack.pack(answer), 'PX', ANSWER_MS)
   return answer
 end
 
-function deeds.give_back(at)
-  if give_back(at) then
-    write()
-  end
+function deeds.confirm(number, at)
+  local interval = math.max(asked, pace.interval)
+  local waits = is_ack_clocked(interval) and pace.answered < number - 1
+  return { exactly(math.max(at, earliest(interval, number))), waits and 1 or 0, exactly(now) }
 end
 
-function deeds.left(at, left_at)
+function deeds.give_back(number)
+  give_back(math.max(asked, pace.interval), number)
+  write()
+end
+
+function deeds.left(number, at, left_at)
   local interval = math.max(asked, pace.interval)
   if left_at - at > margin(interval) then
-    not_before(left_at + gap(interval))
+    hold(interval, number + 1, left_at + gap(interval))
     write()
   end
 end
 
-function deeds.accepted()
+function deeds.accepted(number)
   if pace.extra ~= 0 or pace.pressure ~= 0 then
+    pace.answered = math.max(pace.answered, number)
     pace.extra, pace.pressure = pace.extra * NARROWING, pace.pressure * RELIEF
     write()
   end
 end
 
-function deeds.refused(is_certain)
+function deeds.refused(number, at, is_certain)
   local interval = math.max(asked, pace.interval)
   local pressure, widest = pace.pressure, is_certain == 1 and LONGEST_PAUSE or interval
   local widened = math.min(widest, GROWTH * pace.extra + WIDENING * interval * 4 ^ pressure)
-  local added = math.max(0, widened - pace.extra)
-  pace.extra = pace.extra + added
+  forget_before(interval, number + 1)
+  pace.extra = math.max(pace.extra, widened)
   pace.pressure = math.min(pressure + 1, HIGHEST_PRESSURE)
+  pace.answered = math.max(pace.answered, number)
   if pressure < 1 or is_certain ~= 1 then
     -- What comes next was placed before the gap became wider.
-    pace.next_at, pace.refund_at = pace.next_at + added, pace.refund_at + added
+    hold(interval, number + 1, at + gap(interval))
   else
-    not_before(now + math.min(LONGEST_PAUSE, interval * 2 ^ pressure))
+    hold(interval, number + 1, now + math.min(LONGEST_PAUSE, interval * 2 ^ pressure))
   end
   write()
 end
 
-return deeds[deed](tonumber(ARGV[4]), tonumber(ARGV[5])) or 1
+return deeds[deed](tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])) or 1
