@@ -1,8 +1,11 @@
-"""The records that a result is made of."""
+"""The records that a result is made of, and those that its measures return."""
+
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 import attrs
 
-__all__ = ["SpeakerSegment", "Usage"]
+__all__ = ["Overlap", "SpeakerSegment", "TimeSpan", "Usage", "in_time"]
 
 
 @attrs.frozen(order=True)
@@ -19,6 +22,46 @@ class SpeakerSegment:
     start: float
     end: float
     speaker: str
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.end - self.start
+
+
+# The order of `SpeakerSegment` itself, without a Python call for each comparison.
+in_time: Final = attrgetter("start", "end", "speaker")
+
+
+class TimeSpan(NamedTuple):
+    """A stretch of time, whoever speaks in it; unpacks into its bounds.
+
+    Attributes:
+        start: Seconds from the start of the audio.
+        end: Seconds from the start of the audio.
+    """
+
+    start: float
+    end: float
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.end - self.start
+
+
+class Overlap(NamedTuple):
+    """A stretch of time in which the same two or more speakers speak.
+
+    Attributes:
+        start: Seconds from the start of the audio.
+        end: Seconds from the start of the audio.
+        speakers: Who, in alphabetical order.
+    """
+
+    start: float
+    end: float
+    speakers: tuple[str, ...]
 
     @property
     def duration(self) -> float:
