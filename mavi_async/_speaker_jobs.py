@@ -49,6 +49,11 @@ class SpeakerJobs:
     alarm: SilenceAlarm
     account: str
 
+    @property
+    def store(self) -> TaskStore:
+        """Where the jobs are kept."""
+        return self.dispatcher.store
+
     async def submit(
         self, submitter: Submitter[SpeakerTask], asset_id: str, key: str | None
     ) -> SpeakerTask:
@@ -72,11 +77,11 @@ class SpeakerJobs:
         submission = Submission(task_id, intent.account, intent.asset_id, time.time())
         task = self._task(submission)
         try:
-            await in_time(self._store.put_submission(submission, intent_id=intent.intent_id))
+            await in_time(self.store.put_submission(submission, intent_id=intent.intent_id))
         except Exception:
             # The job exists and is paid for: its caller gets it, recorded or not.
             log.exception("task %s (%s) is not recorded yet", task_id, intent.asset_id)
-            put = partial(self._store.put_submission, submission, intent_id=intent.intent_id)
+            put = partial(self.store.put_submission, submission, intent_id=intent.intent_id)
             self.background.start_quietly(partial(eventually, put), f"recording task {task_id}")
         try:
             await self.dispatcher.find(task)
@@ -88,7 +93,7 @@ class SpeakerJobs:
         """Take the result of a job that was done at once."""
         diarization = decode_sync_result(envelope, asset_id=intent.asset_id, raw=body)
         try:
-            await in_time(self._store.update_intent(intent.intent_id, IntentState.ACCEPTED))
+            await in_time(self.store.update_intent(intent.intent_id, IntentState.ACCEPTED))
         except Exception:
             log.exception("the result of %s is not recorded", intent.asset_id)
         return diarization
@@ -96,10 +101,10 @@ class SpeakerJobs:
     async def resume(self) -> list[SpeakerTask]:
         """Take up every job whose result nobody has yet, oldest first."""
         # A callback that comes between the two looks is then in both lists, not in none.
-        pending = await in_time(self._store.list_pending(self.account))
-        arrived = await in_time(self._store.list_uncollected(self.account))
+        pending = await in_time(self.store.list_pending(self.account))
+        arrived = await in_time(self.store.list_uncollected(self.account))
         jobs = {each.task_id: each for each in (*pending, *arrived)}
-        others = () if jobs else await in_time(self._store.list_pending())
+        others = () if jobs else await in_time(self.store.list_pending())
         if others:
             log.warning(
                 "the store has pending jobs of other accounts, and none of %s: name the account "
@@ -112,11 +117,7 @@ class SpeakerJobs:
 
     async def adopt(self, intent_id: str, task_id: str) -> SpeakerTask:
         """Bind an unknown submission to a callback that nobody submitted."""
-        return self._task(await adopt(self._store, intent_id, task_id, account=self.account))
-
-    @property
-    def _store(self) -> TaskStore:
-        return self.dispatcher.store
+        return self._task(await adopt(self.store, intent_id, task_id, account=self.account))
 
     def _task(self, submission: Submission) -> SpeakerTask:
         self.alarm.expect(submission)
@@ -131,7 +132,7 @@ class SpeakerJobs:
     ) -> SpeakerTask | None:
         """The task of the submission with a key, once it has one; ``None`` if the key is free."""
         for pause in pauses(_FIRST_LOOK, _LONGEST_LOOK):
-            intent = await in_time(self._store.find_intent(self.account, key))
+            intent = await in_time(self.store.find_intent(self.account, key))
             if intent is None or intent.state is IntentState.NOT_SENT:
                 return None
             if intent.asset_id != asset_id:
@@ -147,7 +148,7 @@ class SpeakerJobs:
         raise AssertionError("pauses have no end")
 
     async def _task_of(self, intent: Intent, task_id: str) -> SpeakerTask:
-        submission = await in_time(self._store.get_submission(task_id))
+        submission = await in_time(self.store.get_submission(task_id))
         return self._task(
             submission or Submission(task_id, intent.account, intent.asset_id, intent.created_at)
         )
