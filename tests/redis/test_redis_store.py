@@ -104,6 +104,49 @@ async def test_what_nobody_uses_goes_by_itself(open_store: "OpenStore", client: 
 
 
 @pytest.mark.asyncio
+async def test_a_key_that_is_made_anew_goes_with_the_others(
+    open_store: "OpenStore", client: "Redis"
+) -> None:
+    """One that was empty is gone, and so is what it was told."""
+    store = open_store(ttl=100.0)
+    await use_all_of(store)
+    before = await keys_of(client, tag_of(store))
+    for name in ("pending", "done", "collected", "seen", "unmatched"):
+        await store.forget(name)
+    emptied = before.keys() - await keys_of(client, tag_of(store))
+    for each in store._keys:
+        await client.pexpire(each, 150_000)
+    await use_all_of(store)
+    left = await keys_of(client, tag_of(store))
+
+    assert {"bodies", "jobs", "pending", "done", "uncollected", "collected", "seen"} <= emptied
+    assert 140_000 < min(left[name] for name in before if name in emptied)
+    assert max(left[name] for name in before if name in emptied) <= 150_000
+
+
+@pytest.mark.asyncio
+async def test_only_keys_that_may_be_new_are_asked_when_they_go(
+    store: RedisStore, client: "Redis"
+) -> None:
+    """Each look is a command more, and all others of a server wait for it."""
+
+    async def looks() -> int:
+        commands: Any = await client.info("commandstats")
+        return int(commands["cmdstat_pttl"]["calls"])
+
+    await use_all_of(store)
+    before = await looks()
+    await store.put_submission(Submission("another", "mine", "re_1", 1.5))
+    await store.put_callback("another", b"body", seen=True)
+    between = await looks()
+    await store.put_submission(Submission("another", "mine", "re_1", 1.5))
+    await store.put_callback("another", b"body", seen=True)
+
+    assert before + 4 + 6 == between
+    assert between + 3 + 1 == await looks()
+
+
+@pytest.mark.asyncio
 async def test_a_call_that_is_sent_again_gets_its_answer_again(
     open_store: "OpenStore", monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,18 @@
 -- What the scripts of a namespace share. Its keys come by name from `NAMES` in `_scripts.py`.
 -- Bodies and texts are strings, moments are strings with 17 digits: answers have no fractions.
 
-local call = redis.call
+local MAKES = { HSET = true, HSETNX = true, SADD = true, ZADD = true }
+local written = {}
+
+-- Notes the keys that something was added to: each of them may be new.
+local function call(command, ...)
+  local answer = redis.call(command, ...)
+  if MAKES[command] and answer > 0 then
+    written[(...)] = true
+  end
+  return answer
+end
+
 local this_call = KEYS[#KEYS]
 local ttl, given_now = tonumber(ARGV[1]), ARGV[2]
 
@@ -28,14 +39,18 @@ end
 -- Everything goes by itself twice the time after the last change, should nobody come by again.
 -- All keys go at once: one by one, what counts others would be wrong for a while.
 local function keep_on()
-  call('HSETNX', counts, 'format', 1)
-  local left, renew = call('PTTL', counts), false
+  local left = call('PTTL', counts)
   if left < ttl * 1000 then
-    left, renew = math.floor(ttl * 2000), true
+    call('HSETNX', counts, 'format', 1)
+    for index = 1, #KEYS - 1 do
+      if KEYS[index] ~= last then
+        call('PEXPIRE', KEYS[index], string.format('%d', ttl * 2000))
+      end
+    end
+    return
   end
-  for index = 1, #KEYS - 1 do
-    local key = KEYS[index]
-    if key ~= last and (renew or call('PTTL', key) == -1) then
+  for key in pairs(written) do
+    if call('PTTL', key) == -1 then
       call('PEXPIRE', key, string.format('%d', left))
     end
   end
