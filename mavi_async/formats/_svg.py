@@ -14,7 +14,7 @@ from mavi_async.formats._lanes import Lane, Lanes, Span, shares, tick_step, tick
 from mavi_async.formats._palette import DARK, LIGHT, Tones
 from mavi_async.formats._shown import clock, length, percent, shown
 
-__all__ = ["write_svg"]
+__all__ = ["facts_of", "write_svg"]
 
 _NARROWEST: Final = 320
 _WIDEST: Final = 4000
@@ -45,10 +45,11 @@ def write_svg(diarization: Diarization, *, width: int = 880, title: str | None =
     width = min(max(width, _NARROWEST), _WIDEST)
     heading = shown(title or diarization.uri or diarization.task_id or "Who spoke when")
     drawing = _Drawing.of(Lanes.of(diarization), width, len(diarization))
-    return "\n".join(drawing.lines(heading, _facts(diarization, drawing.lanes))) + "\n"
+    return "\n".join(drawing.lines(heading, facts_of(diarization, drawing.lanes))) + "\n"
 
 
-def _facts(diarization: Diarization, lanes: Lanes) -> str:
+def facts_of(diarization: Diarization, lanes: Lanes) -> str:
+    """Say in a line how long a recording is, and how many speak in it."""
     speakers, segments = diarization.num_speakers, len(diarization)
     return " · ".join(
         [
