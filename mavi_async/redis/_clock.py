@@ -1,35 +1,51 @@
 """The server's clock, as seen from here."""
 
 from collections import deque
+from typing import Final
+
+import attrs
 
 __all__ = ["ServerClock"]
+
+_DRIFT: Final = 0.01
+
+
+@attrs.frozen
+class _Sighting:
+    """An answer that showed the server's time, which was given between the call and its arrival."""
+
+    least: float
+    most: float
+
+    @property
+    def width(self) -> float:
+        """How little it says."""
+        return self.most - self.least
 
 
 class ServerClock:
     """Tells when it will be some time on the server, by this process' clock.
 
-    An answer that shows the server's time was given between the call and its arrival. The last
-    few together say it as closely as the quickest of them, also where most wait for a disk.
+    The quickest of the last few answers says it most closely: many wait for a disk.
     """
 
     def __init__(self) -> None:
-        self._differences: deque[tuple[float, float]] = deque(maxlen=16)
+        self._sightings: deque[_Sighting] = deque(maxlen=16)
+        self._best: _Sighting | None = None
 
     def note(self, shown: float, *, called_at: float, heard_at: float) -> None:
         """Note what the server's clock showed in an answer."""
-        self._differences.append((called_at - shown, heard_at - shown))
-        if self._least > self._most:  # it was set, or drifts
-            self._differences.clear()
-            self._differences.append((called_at - shown, heard_at - shown))
+        sighting = _Sighting(called_at - shown, heard_at - shown)
+        if self._best is not None and _contradict(sighting, self._best):
+            self._sightings.clear()  # a clock was set
+        self._sightings.append(sighting)
+        self._best = min(self._sightings, key=lambda each: each.width)
 
     def here(self, moment: float) -> float:
         """Return what the clock of this process shows when the server's shows a moment."""
-        return moment + (self._least + self._most) / 2
+        best = self._best or _Sighting(0.0, 0.0)
+        return moment + (best.least + best.most) / 2
 
-    @property
-    def _least(self) -> float:
-        return max(least for least, _ in self._differences)
 
-    @property
-    def _most(self) -> float:
-        return min(most for _, most in self._differences)
+def _contradict(one: _Sighting, other: _Sighting) -> bool:
+    return max(one.least, other.least) - min(one.most, other.most) > _DRIFT
