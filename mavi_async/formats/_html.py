@@ -31,12 +31,12 @@ __all__ = ["write_html"]
 _LISTENING: Final = (
     "Click a segment to hear it. <kbd>Space</kbd> plays and pauses, <kbd>←</kbd> <kbd>→</kbd> go "
     "5 seconds, with <kbd>Shift</kbd> 1; in timeline and list <kbd>↑</kbd> <kbd>↓</kbd> go from "
-    "segment to segment. <kbd>+</kbd> <kbd>−</kbd> or <kbd>Ctrl</kbd> and the wheel zoom."
+    "segment to segment. <kbd>+</kbd> <kbd>-</kbd> or <kbd>Ctrl</kbd> and the wheel zoom."
 )
 _LOOKING: Final = (
     "Click a segment to find it in the list. <kbd>←</kbd> <kbd>→</kbd> go 5 seconds, with "
     "<kbd>Shift</kbd> 1; in timeline and list <kbd>↑</kbd> <kbd>↓</kbd> go from segment to "
-    "segment. <kbd>+</kbd> <kbd>−</kbd> or <kbd>Ctrl</kbd> and the wheel zoom."
+    "segment. <kbd>+</kbd> <kbd>-</kbd> or <kbd>Ctrl</kbd> and the wheel zoom."
 )
 _MOST_PRINTED: Final = 1000
 
@@ -51,9 +51,9 @@ def write_html(
     """Write a result as a page that needs nothing else.
 
     A timeline to zoom into, talk time, share, turns and longest turn of each speaker, and the
-    list of segments; a turn is where a speaker goes on without a pause. With a recording, a click
-    on a segment plays it, and the keyboard does what a player's does. It follows the reader's
-    light or dark scheme, prints, and shows a still picture where scripts are off.
+    list of segments; a turn is what a speaker says until somebody else begins. With a recording, a
+    click on a segment plays it, and the keyboard does what a player's does. It follows the
+    reader's light or dark scheme, prints, and shows a still picture where scripts are off.
 
     Names longer than 200 characters are cut, and what steers a terminal or the direction of
     writing is replaced by ``U+FFFD``. Lanes are for the 50 who talk most.
@@ -161,7 +161,7 @@ def _row(lane: Lane, seconds: float) -> Iterator[str]:
         f'<td class="c{lane.colour}"><svg class="share" viewBox="0 0 100 1" aria-hidden="true" '
         f'preserveAspectRatio="none"><rect width="{100 * share:.1f}" height="1" '
         f'fill="currentColor"/></svg><bdi>{escape(percent(share))}</bdi></td>'
-        f"<td>{len(lane.spans):,}</td><td>{length(lane.longest)}</td></tr>"
+        f"<td>{lane.turns:,}</td><td>{length(lane.longest)}</td></tr>"
     )
 
 

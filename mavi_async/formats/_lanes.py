@@ -1,14 +1,14 @@
 """What the pictures of a result share: a lane per speaker, over one stretch of time."""
 
 import zlib
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 import attrs
 
 from mavi_async._diarization import Diarization
+from mavi_async._segments import SpeakerSegment
 from mavi_async.formats._shown import shown
 
 __all__ = ["COLOURS", "Lane", "Lanes", "Span", "colours", "shares", "tick_step", "ticks"]
@@ -32,19 +32,18 @@ class Lane:
     Attributes:
         name: The label as it may be shown.
         colour: Number of its colour, from 0 to 9.
-        spans: Where it speaks, in order, without overlaps.
+        spans: Where it speaks, in order; they neither overlap nor touch.
         talk: Sum of these in seconds.
+        turns: How often the speaker takes the floor.
+        longest: Seconds of the longest turn.
     """
 
     name: str
     colour: int
     spans: tuple[Span, ...]
     talk: float
-
-    @property
-    def longest(self) -> float:
-        """Seconds of the longest stretch without a pause."""
-        return max((end - start for start, end in self.spans), default=0.0)
+    turns: int
+    longest: float
 
 
 @attrs.frozen
@@ -56,7 +55,8 @@ class Lanes:
         lanes: Of the 50 who talk most, in order of first speech.
         speakers: The labels of the lanes, as they are in the result.
         left_out: How many speakers have no lane.
-        shared: Where at least two speakers speak.
+        shared: Where at least two speakers speak, in order.
+        shared_seconds: Sum of these.
     """
 
     seconds: float
@@ -64,31 +64,41 @@ class Lanes:
     speakers: tuple[str, ...]
     left_out: int
     shared: tuple[Span, ...]
+    shared_seconds: float
 
     @classmethod
     def of(cls, diarization: Diarization) -> "Lanes":
         """Lay out a result."""
-        last = max((segment.end for segment in diarization.segments), default=0.0)
-        spoken: dict[str, list[Span]] = {speaker: [] for speaker in diarization.speakers}
-        for segment in diarization.segments:
-            spoken[segment.speaker].append((max(0.0, segment.start), max(0.0, segment.end)))
-        joined = {speaker: _joined(spans) for speaker, spans in spoken.items()}
-        talk = {speaker: sum(b - a for a, b in spans) for speaker, spans in joined.items()}
-        loudest = sorted(talk, key=lambda speaker: -talk[speaker])[:_MOST_LANES]
-        kept = tuple(speaker for speaker in talk if speaker in set(loudest))
-        numbers = colours(kept)
+        talk = dict(diarization.chart())
+        loudest = set(list(talk)[:_MOST_LANES])
+        speakers = tuple(speaker for speaker in diarization.speakers if speaker in loudest)
+        spans, turns = _by_speaker(diarization.support()), _by_speaker(diarization.turns())
+        numbers = colours(speakers)
         return cls(
-            max(diarization.duration, last, 1e-3),
-            tuple(Lane(shown(s), numbers[s], joined[s], talk[s]) for s in kept),
-            kept,
-            len(talk) - len(kept),
-            _shared(joined.values()),
+            max(diarization.duration, diarization.extent.end, 1e-3),
+            tuple(
+                Lane(
+                    shown(speaker),
+                    numbers[speaker],
+                    tuple(spans[speaker]),
+                    talk[speaker],
+                    len(turns[speaker]),
+                    max(end - start for start, end in turns[speaker]),
+                )
+                for speaker in speakers
+            ),
+            speakers,
+            len(talk) - len(speakers),
+            tuple((overlap.start, overlap.end) for overlap in diarization.overlaps()),
+            diarization.overlap_duration,
         )
 
-    @property
-    def shared_seconds(self) -> float:
-        """For how long at least two speakers speak."""
-        return sum(end - start for start, end in self.shared)
+
+def _by_speaker(segments: Iterable[SpeakerSegment]) -> dict[str, list[Span]]:
+    spans: defaultdict[str, list[Span]] = defaultdict(list)
+    for segment in segments:
+        spans[segment.speaker].append((segment.start, segment.end))
+    return spans
 
 
 def colours(speakers: Iterable[str]) -> dict[str, int]:
@@ -113,14 +123,14 @@ def shares(spans: Iterable[Span], seconds: float, columns: int) -> list[float]:
     """Return for each of equally wide columns which share of its time the spans cover.
 
     Args:
-        spans: In order, without overlaps, within the recording.
+        spans: In any order, without overlaps; what lies outside of the columns is left out.
         seconds: What all columns together stand for.
         columns: How many.
     """
     covered = [0.0] * columns
     for start, end in spans:
         begin, until = start / seconds * columns, end / seconds * columns
-        for column in range(int(begin), min(int(until) + 1, columns)):
+        for column in range(max(int(begin), 0), min(int(until) + 1, columns)):
             covered[column] += max(0.0, min(until, column + 1) - max(begin, column))
     return [min(share, 1.0) for share in covered]
 
@@ -134,28 +144,3 @@ def ticks(seconds: float, room: int) -> list[float]:
     """Return at most ``room + 1`` round times, from 0 on."""
     step = tick_step(seconds, room)
     return [number * step for number in range(int(seconds / step + 1e-9) + 1)]
-
-
-def _joined(spans: Sequence[Span]) -> tuple[Span, ...]:
-    """Join what overlaps or touches; the spans are in order."""
-    joined: list[Span] = []
-    for start, end in spans:
-        if joined and start <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(joined[-1][1], end)
-        elif end > start:
-            joined.append((start, end))
-    return tuple(joined)
-
-
-def _shared(lanes: Iterable[Iterable[Span]]) -> tuple[Span, ...]:
-    """Return where at least two lanes have a span."""
-    changes = sorted(
-        change for spans in lanes for start, end in spans for change in ((start, 1), (end, -1))
-    )
-    found: list[Span] = []
-    speaking = 0
-    for (moment, step), (following, _) in pairwise(changes):
-        speaking += step
-        if speaking > 1 and following > moment:
-            found.append((moment, following))
-    return _joined(found)

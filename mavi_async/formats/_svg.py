@@ -186,7 +186,7 @@ class _Drawing:
 
     def _exact(self, spans: tuple[Span, ...]) -> str:
         """Write spans as strokes; the shortest is half a pixel long."""
-        places = ((self._x(start), self._x(end)) for start, end in spans)
+        places = ((self._x(max(start, 0)), self._x(end)) for start, end in spans if end > 0)
         return "".join(f"M{x:g} 0h{max(until - x, 0.5):.3g}" for x, until in places)
 
     def _heights(self, lane: Lane, bar: int) -> str:

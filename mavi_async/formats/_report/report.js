@@ -75,8 +75,8 @@
     pen.fillStyle = tone("--track");
     lanes.forEach((_, n) => pen.fillRect(0, ABOVE + LANE * n + LANE / 2, width, 1));
     const tones = lanes.map((lane) => tone(`--c${lane.colour}`));
+    drawAxis(pen, tone("--line"), from, to);
     (crowded ? drawCrowd : drawEach)(pen, tones, from, to, width);
-    drawAxis(pen, tone("--line"), from, to, width);
   }
 
   function drawShared(pen, tone, from, to, crowded, width) {
@@ -126,7 +126,7 @@
     }
   }
 
-  function drawAxis(pen, tone, from, to, width) {
+  function drawAxis(pen, tone, from, to) {
     const step = STEPS.find((each) => each * scale >= 84) ?? 84 / scale;
     const marks = [];
     pen.fillStyle = tone;
