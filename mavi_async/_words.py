@@ -21,10 +21,12 @@ class TimedWord(Protocol):
     @property
     def start(self) -> float:
         """Seconds from the start of the audio."""
+        ...
 
     @property
     def end(self) -> float:
         """Seconds from the start of the audio."""
+        ...
 
 
 # An object, or the dictionary with `start` and `end` that whisper and whisperX make of a word.
