@@ -1,10 +1,14 @@
 """Await MAVI speaker identification jobs: submit, be called back, get the result."""
 
+from mavi_async._asset import Asset
 from mavi_async._client import MaviClient
 from mavi_async._diarization import Diarization
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._errors import (
     ApiError,
+    AssetError,
+    AssetFailed,
+    AssetTimeout,
     AuthenticationError,
     ClientClosed,
     ConfigurationError,
@@ -26,12 +30,16 @@ from mavi_async._errors import (
 )
 from mavi_async._receiver import CallbackLimits
 from mavi_async._records import Delivery, Intent, Pacing, Submission, Unmatched
-from mavi_async._segments import SpeakerSegment, Usage
+from mavi_async._segments import Overlap, SpeakerSegment, TimeSpan, Usage
 from mavi_async._task import SpeakerTask
 from mavi_async.stores import MemoryStore, SQLiteStore, TaskStore
 
 __all__ = [
     "ApiError",
+    "Asset",
+    "AssetError",
+    "AssetFailed",
+    "AssetTimeout",
     "AuthenticationError",
     "CallbackLimits",
     "ClientClosed",
@@ -46,6 +54,7 @@ __all__ = [
     "MaviError",
     "MemoryStore",
     "OutOfCredits",
+    "Overlap",
     "Pacing",
     "PacingTimeout",
     "RateLimited",
@@ -62,6 +71,7 @@ __all__ = [
     "TaskStateError",
     "TaskStore",
     "TaskTimeout",
+    "TimeSpan",
     "Unmatched",
     "Usage",
     "WebhookNotConfigured",

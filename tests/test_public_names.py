@@ -8,8 +8,8 @@ from types import ModuleType
 import mavi_async
 
 EXTRAS = {
-    "aiohttp", "cyclopts", "fastapi", "httpx2", "msgspec", "orjson", "redis", "rich",
-    "starlette", "trio", "uvicorn",
+    "aiohttp", "cyclopts", "fastapi", "httpx2", "matplotlib", "msgspec", "numpy", "orjson",
+    "pandas", "polars", "pyannote", "redis", "rich", "starlette", "trio", "uvicorn",
 }  # fmt: skip
 
 

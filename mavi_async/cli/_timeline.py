@@ -5,7 +5,6 @@ A character is two halves wide, so that a lane of 70 characters tells 140 moment
 
 import zlib
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import Final
 
 import attrs
@@ -14,10 +13,10 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from mavi_async._diarization import Diarization
-from mavi_async._segments import SpeakerSegment
+from mavi_async._segments import Overlap
 from mavi_async.cli._text import clock_text, safe_text
 
-__all__ = ["Timeline", "draw", "overlap_seconds", "speaker_styles"]
+__all__ = ["Timeline", "draw", "speaker_styles"]
 
 _PALETTE: Final = (
     "dodger_blue1",
@@ -53,15 +52,6 @@ class _Glyphs:
 
 _BLOCKS: Final = _Glyphs("▌", "▐", "█", "▓", "╌", "╵")
 _ASCII: Final = _Glyphs("#", "#", "#", "%", "-", "|")
-
-
-@attrs.frozen
-class _Overlap:
-    """A stretch of time in which several speak."""
-
-    start: float
-    end: float
-    speakers: frozenset[str]
 
 
 @attrs.frozen
@@ -108,7 +98,7 @@ def draw(
         return [*lines, Text("  nobody speaks in it", style="dim")]
     label_width = _label_width(speakers, width)
     canvas = _Canvas.over(diarization, width - label_width - _TALK_WIDTH - 3, glyphs)
-    stretches = overlaps(diarization.segments)
+    stretches = diarization.overlaps()
     for speaker, style in speaker_styles(speakers).items():
         line = _line("  ")
         line.append(set_cell_size(safe_text(speaker, longest=200), label_width), style)
@@ -136,29 +126,6 @@ def speaker_styles(speakers: Iterable[str]) -> dict[str, str]:
     return styles
 
 
-def overlaps(segments: Iterable[SpeakerSegment]) -> list[_Overlap]:
-    """Return the stretches of time in which at least two speakers speak, in order."""
-    changes = sorted(
-        change
-        for segment in segments
-        for change in ((segment.start, 1, segment.speaker), (segment.end, -1, segment.speaker))
-    )
-    speaking: dict[str, int] = {}
-    stretches: list[_Overlap] = []
-    for (moment, step, speaker), (following, _, _) in pairwise(changes):
-        speaking[speaker] = speaking.get(speaker, 0) + step
-        if not speaking[speaker]:
-            del speaking[speaker]
-        if len(speaking) > 1 and following > moment:
-            stretches.append(_Overlap(moment, following, frozenset(speaking)))
-    return stretches
-
-
-def overlap_seconds(segments: Iterable[SpeakerSegment]) -> float:
-    """Return for how long at least two speakers speak."""
-    return sum(stretch.end - stretch.start for stretch in overlaps(segments))
-
-
 @attrs.frozen
 class _Canvas:
     """A stretch of time laid out over columns."""
@@ -169,11 +136,10 @@ class _Canvas:
 
     @classmethod
     def over(cls, diarization: Diarization, columns: int, glyphs: _Glyphs) -> "_Canvas":
-        last = max(segment.end for segment in diarization.segments)
-        return cls(max(diarization.duration, last, 1e-3), columns, glyphs)
+        return cls(max(diarization.duration, diarization.extent.end, 1e-3), columns, glyphs)
 
     def lane(
-        self, diarization: Diarization, stretches: Iterable[_Overlap], speaker: str, style: str
+        self, diarization: Diarization, stretches: Iterable[Overlap], speaker: str, style: str
     ) -> Text:
         """Draw when one speaker speaks."""
         own = [(each.start, each.end) for each in diarization.segments if each.speaker == speaker]
@@ -181,7 +147,7 @@ class _Canvas:
         shared = self._halves(
             (each.start, each.end)
             for each in stretches
-            if speaker in each.speakers and each.end - each.start > noticeable
+            if speaker in each.speakers and each.duration > noticeable
         )
         lit = self._halves(own) | shared
         lane = Text()
@@ -225,7 +191,7 @@ class _Canvas:
 def _heading(diarization: Diarization, name: str, width: int, shared: str) -> Text:
     number = diarization.num_speakers
     facts = f"{clock_text(diarization.duration)}, {number} speaker{'s' * (number != 1)}"
-    overlap = overlap_seconds(diarization.segments)
+    overlap = diarization.overlap_duration
     if overlap:
         facts += f", {overlap:.1f} s of overlap {shared}"
     title = safe_text(name)

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mavi_async import Diarization, SpeakerSegment, Usage
-from mavi_async.cli._timeline import Timeline, draw, overlap_seconds, speaker_styles
+from mavi_async.cli._timeline import Timeline, draw, speaker_styles
 
 
 def result(*segments: tuple[float, float, str], duration: float | None = None) -> Diarization:
@@ -154,13 +154,6 @@ def test_labels_without_a_number_of_their_own(labels: list[str]) -> None:
 def test_more_speakers_than_colours() -> None:
     """Colours are used again when they run out."""
     assert 30 == len(speaker_styles([f"S{n}" for n in range(30)]))
-
-
-def test_overlap_seconds() -> None:
-    """Time counts once, however many speak, and nobody overlaps with themselves."""
-    segments = result((0, 10, "A"), (5, 10, "B"), (6, 8, "C"), (20, 30, "A"), (25, 28, "A"))
-
-    assert pytest.approx(5.0) == overlap_seconds(segments)
 
 
 def test_segments_out_of_range() -> None:
