@@ -26,7 +26,16 @@ from mavi_async._json import InvalidJSON
 from mavi_async._structure import Malformed
 from mavi_async._wire import Envelope, read_envelope
 
-__all__ = ["Attempt", "Endpoint", "Failure", "Outcome", "Reply", "classify", "error_for"]
+__all__ = [
+    "Attempt",
+    "Endpoint",
+    "Failure",
+    "Outcome",
+    "Reply",
+    "classify",
+    "error_for",
+    "free_error_for",
+]
 
 _AMBIGUOUS_TEXT: Final = "Request has exceeded the limit."
 _WEBHOOK_TEXT: Final = "requires at least one webhook"
@@ -151,6 +160,30 @@ def error_for(
     if isinstance(attempt, Failure) or outcome in (Outcome.UNKNOWN, Outcome.ACCEPTED):
         return _unknown_outcome(attempt, where, asset_id, intent_id)
     return _rejection(attempt, outcome, where, now)
+
+
+def free_error_for(
+    attempt: Attempt, outcome: Outcome, endpoint: Endpoint, *, now: float, reason: str = ""
+) -> ApiError:
+    """Make the error for a request that bills nothing, whatever became of it.
+
+    Args:
+        attempt: How the last try ended.
+        outcome: What that means.
+        endpoint: What was asked.
+        now: Seconds since the epoch.
+        reason: Why an answer of success cannot be used.
+    """
+    where = (str(endpoint), endpoint.host)
+    if isinstance(attempt, Reply) and outcome not in (Outcome.UNKNOWN, Outcome.ACCEPTED):
+        return _rejection(attempt, outcome, where, now)
+    if isinstance(attempt, Failure):
+        happened = attempt.reason
+    else:
+        happened = reason or f"HTTP {attempt.status}, {_shown(attempt)}"
+    return ServiceUnavailable(
+        f"there is no usable answer ({happened}); nothing is billed, trying again is free", *where
+    )
 
 
 def _unknown_outcome(

@@ -22,6 +22,7 @@ __all__ = [
     "checked_task_id",
     "checked_tokens",
     "find_base_url",
+    "is_loopback",
 ]
 
 _DEFAULT_BASE_URL: Final = "https://mavi-backend.memories.ai/serve/api/v2"
@@ -67,7 +68,7 @@ class BaseUrl:
             raise ConfigurationError("base_url holds a user name or password: leave them out")
         if parts.query or parts.fragment or "?" in text or "#" in text:
             raise ConfigurationError("base_url ends with the path: leave out query and fragment")
-        if parts.scheme == "http" and not (allow_http or _is_loopback(host)):
+        if parts.scheme == "http" and not (allow_http or is_loopback(host)):
             raise ConfigurationError(
                 "base_url is http, which sends the key in the clear: use https, "
                 "or pass allow_http=True if the network is trusted"
@@ -179,7 +180,8 @@ def _float(value: object) -> float:
         return math.nan
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine."""
     if host == "localhost":
         return True
     try:

@@ -10,8 +10,11 @@
     │   │   ├── OutOfCredits
     │   │   ├── WebhookNotConfigured
     │   │   └── RateLimited
-    │   ├── ServiceUnavailable    nothing was sent: submitting again is free
+    │   ├── ServiceUnavailable    no answer, and nothing is billed: trying again is free
     │   └── SubmitOutcomeUnknown  a billed POST may have created a job
+    ├── AssetError                the file was uploaded
+    │   ├── AssetFailed           MAVI cannot use it
+    │   └── AssetTimeout          it is still processed: wait again
     ├── TaskError                 the job was accepted
     │   ├── TaskFailed            MAVI could not do it
     │   ├── MalformedResult       MAVI did it, the result cannot be read
@@ -29,6 +32,9 @@ import attrs
 
 __all__ = [
     "ApiError",
+    "AssetError",
+    "AssetFailed",
+    "AssetTimeout",
     "AuthenticationError",
     "ClientClosed",
     "ConfigurationError",
@@ -141,7 +147,11 @@ class RateLimited(RequestRejected):
 
 @attrs.define(slots=False, eq=False)
 class ServiceUnavailable(ApiError):
-    """Raised when the API could not be reached: nothing was sent, so submitting again is free."""
+    """Raised when the API could not be reached: nothing was sent, so submitting again is free.
+
+    Requests that cost nothing, such as uploads, raise it for any answer that does not come or
+    cannot be used.
+    """
 
 
 @attrs.define(slots=False, eq=False)
@@ -160,6 +170,27 @@ class SubmitOutcomeUnknown(ApiError):
     asset_id: str
     intent_id: str | None = None
     status: int | None = None
+
+
+@attrs.define(slots=False, eq=False)
+class AssetError(MaviError):
+    """The base of errors about one uploaded asset.
+
+    Attributes:
+        asset_id: The asset.
+    """
+
+    asset_id: str
+
+
+@attrs.define(slots=False, eq=False)
+class AssetFailed(AssetError):
+    """Raised when MAVI reports that it cannot use an upload; check the file, upload it again."""
+
+
+@attrs.define(slots=False, eq=False)
+class AssetTimeout(AssetError, TimeoutError):
+    """Raised when an upload was not usable in time; waiting again is free."""
 
 
 @attrs.define(slots=False, eq=False)
@@ -233,7 +264,7 @@ class StoreError(MaviError):
 
 @attrs.define(slots=False, eq=False)
 class ClientClosed(MaviError):
-    """Raised when a client is asked to submit after it was closed."""
+    """Raised when a client is asked for something after it was closed, or closes meanwhile."""
 
 
 @attrs.define(slots=False, eq=False)

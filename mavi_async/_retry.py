@@ -1,4 +1,4 @@
-"""Whether an attempt is made again, and when: the table for a request that is billed."""
+"""Whether an attempt is made again, and when: a table for billed requests, one for free ones."""
 
 from typing import Final, Literal
 
@@ -6,7 +6,7 @@ import attrs
 
 from mavi_async._answers import Attempt, Outcome, Reply, classify
 
-__all__ = ["Again", "RetryPolicy", "next_try"]
+__all__ = ["Again", "RetryPolicy", "next_free_try", "next_try"]
 
 RetryPolicy = Literal["safe", "never", "allow_duplicates"]
 """Which failures are sent again.
@@ -26,9 +26,17 @@ TRIES: Final = {
 }
 """The number of tries in all after which an outcome is final."""
 
+FREE_TRIES: Final = {
+    **TRIES,
+    Outcome.TRANSIENT: 4,
+    Outcome.UNKNOWN: 4,
+}
+"""The same for a request that bills nothing, whatever it may have left behind."""
+
 _FIRST_DELAY: Final = 1.0
 _LONGEST_DELAY: Final = 32.0
 _LONGEST_RETRY_AFTER: Final = 60.0
+_LIMITED: Final = (Outcome.LIMITED, Outcome.MAYBE_LIMITED)
 
 
 @attrs.frozen
@@ -59,11 +67,45 @@ def next_try(
     outcome = classify(attempt)
     if tries >= _most_tries(outcome, policy):
         return None
-    if isinstance(attempt, Reply) and outcome in (Outcome.LIMITED, Outcome.MAYBE_LIMITED):
-        asked = attempt.seconds_to_wait(now) or 0.0
-        return Again(min(asked, _LONGEST_RETRY_AFTER), at_head=True)
+    if isinstance(attempt, Reply) and outcome in _LIMITED:
+        return Again(_asked(attempt, now), at_head=True)
+    return Again(_back_off(tries, jitter), at_head=False)
+
+
+def next_free_try(
+    attempt: Attempt,
+    outcome: Outcome,
+    *,
+    tries: int,
+    policy: RetryPolicy,
+    jitter: float,
+    now: float,
+) -> Again | None:
+    """Decide the same about a request that bills nothing.
+
+    Args:
+        attempt: How the last one ended.
+        outcome: What that means.
+        tries: How many were made, this one included.
+        policy: Which failures may be sent again: none, or any, since none can bill twice.
+        jitter: A random number from 0 to 1.
+        now: Seconds since the epoch.
+    """
+    if policy == "never" or tries >= FREE_TRIES[outcome]:
+        return None
+    asked = _asked(attempt, now) if isinstance(attempt, Reply) else 0.0
+    if outcome in _LIMITED:
+        return Again(asked, at_head=True)
+    return Again(max(asked, _back_off(tries, jitter)), at_head=False)
+
+
+def _asked(reply: Reply, now: float) -> float:
+    return min(reply.seconds_to_wait(now) or 0.0, _LONGEST_RETRY_AFTER)
+
+
+def _back_off(tries: int, jitter: float) -> float:
     longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** (tries - 1))
-    return Again(longest * (0.5 + 0.5 * jitter), at_head=False)
+    return longest * (0.5 + 0.5 * jitter)
 
 
 def _most_tries(outcome: Outcome, policy: RetryPolicy) -> int:

@@ -1,4 +1,4 @@
-"""Bytes to models and back: the only module that knows the shape of MAVI's JSON.
+"""Bytes to models and back: the shape of MAVI's JSON, apart from that of assets.
 
 Two dialects are spoken: success is ``"0000"`` or ``200``, its text is ``msg`` or ``message``.
 Unknown fields are ignored; a known field of the wrong type is an error that names its path.

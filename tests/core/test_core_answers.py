@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mavi_async._answers import Attempt, Endpoint, Failure, Outcome, Reply, classify, error_for
+from mavi_async._answers import (
+    Attempt,
+    Endpoint,
+    Failure,
+    Outcome,
+    Reply,
+    classify,
+    error_for,
+    free_error_for,
+)
 from mavi_async._errors import (
     ApiError,
     AuthenticationError,
@@ -20,6 +29,7 @@ from mavi_async._errors import (
     SubmitOutcomeUnknown,
     WebhookNotConfigured,
 )
+from mavi_async._signed_url import classify_storage, is_refused, read_signed_url, storage_error
 
 ENDPOINT = Endpoint("/transcriptions/async-generate-speaker", "mavi.example:443")
 LIMIT = "Request has exceeded the limit."
@@ -337,3 +347,66 @@ def test_a_date_is_the_time_until_then(now: int, seconds: int) -> None:
 def test_an_endpoint_is_named_by_method_and_path() -> None:
     """As errors show it."""
     assert "GET /re_1/metadata" == str(Endpoint("/re_1/metadata", "h", "GET"))
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_errors_of_what_bills_nothing(name: str) -> None:
+    """A refusal is one as ever; whatever else happens, trying again is free."""
+    attempt, outcome, kind = TABLE[name]
+    error = free_error_for(attempt, outcome, Endpoint("/upload", "mavi.example"), now=0.0)
+    expected = ServiceUnavailable if kind is SubmitOutcomeUnknown else kind
+
+    assert expected is type(error)
+    assert ("POST /upload", "mavi.example") == (error.endpoint, error.host)
+
+
+def test_an_answer_that_cannot_be_used_is_told() -> None:
+    """With the place where it differs."""
+    endpoint = Endpoint("/re_1/metadata", "mavi.example", "GET")
+    reason = "$.data: missing"
+    error = free_error_for(Reply(200, ACCEPTED), Outcome.UNKNOWN, endpoint, now=0.0, reason=reason)
+
+    assert "GET /re_1/metadata" == error.endpoint
+    assert reason in str(error)
+
+
+SIGNED = read_signed_url("https://s.example/put?signature=abc", base_url="https://mavi.example")
+EXPIRED = b"<Error><Code>AccessDenied</Code><Message>signature=abc</Message></Error>"
+
+STORAGE: list[tuple[Attempt, Outcome, bool, type[ApiError]]] = [
+    (Reply(200), Outcome.ACCEPTED, False, ServiceUnavailable),
+    (Reply(204), Outcome.ACCEPTED, False, ServiceUnavailable),
+    (Reply(201, b"<Location/>"), Outcome.ACCEPTED, False, ServiceUnavailable),
+    (Reply(200, ACCEPTED), Outcome.ACCEPTED, False, ServiceUnavailable),
+    (Reply(200, envelope("0003")), Outcome.REJECTED, False, ServiceUnavailable),
+    (Reply(307), Outcome.REJECTED, False, RequestRejected),
+    (Reply(403, EXPIRED), Outcome.REJECTED, True, RequestRejected),
+    (Reply(400, b"signature=abc"), Outcome.REJECTED, True, RequestRejected),
+    (Reply(411), Outcome.REJECTED, False, RequestRejected),
+    (Reply(429), Outcome.LIMITED, False, RequestRejected),
+    (Reply(500, b"signature=abc"), Outcome.UNKNOWN, False, ServiceUnavailable),
+    (Failure("WriteError", sent=True), Outcome.UNKNOWN, False, ServiceUnavailable),
+    (Failure("ConnectError", sent=False), Outcome.NOT_SENT, False, ServiceUnavailable),
+]
+
+
+@pytest.mark.parametrize(("attempt", "outcome", "refused", "kind"), STORAGE)
+def test_what_a_storage_answers(
+    attempt: Attempt, outcome: Outcome, refused: bool, kind: type[ApiError]
+) -> None:
+    """It has no envelope, and no error repeats what it says: that may be the signature."""
+    error = storage_error(attempt, SIGNED)
+
+    assert (outcome, refused) == (classify_storage(attempt), is_refused(attempt))
+    assert kind is type(error)
+    assert ("POST /put?[redacted]", "s.example") == (error.endpoint, error.host)
+    assert "abc" not in repr(vars(error))
+
+
+def test_a_storages_code_is_told() -> None:
+    """A word of letters alone; and a redirect is said to be one."""
+    error = storage_error(Reply(403, EXPIRED), SIGNED)
+
+    assert isinstance(error, RequestRejected)
+    assert (403, "AccessDenied") == (error.status, error.code)
+    assert "not followed" in str(storage_error(Reply(308), SIGNED))

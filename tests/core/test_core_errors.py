@@ -11,6 +11,9 @@ import pytest
 from mavi_async import _errors
 from mavi_async._errors import (
     ApiError,
+    AssetError,
+    AssetFailed,
+    AssetTimeout,
     AuthenticationError,
     ClientClosed,
     ConfigurationError,
@@ -50,6 +53,9 @@ SAMPLES: dict[str, Any] = {
 }
 PARENTS = {
     ApiError: (MaviError,),
+    AssetError: (MaviError,),
+    AssetFailed: (AssetError,),
+    AssetTimeout: (AssetError, TimeoutError),
     AuthenticationError: (RequestRejected,),
     ClientClosed: (MaviError,),
     ConfigurationError: (MaviError, ValueError),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mavi_async._answers import Attempt, Failure, Outcome, Reply, classify
-from mavi_async._retry import TRIES, Again, RetryPolicy, next_try
+from mavi_async._retry import TRIES, Again, RetryPolicy, next_free_try, next_try
 
 ATTEMPTS: dict[Outcome, Attempt] = {
     Outcome.ACCEPTED: Reply(200, b'{"code": "0000"}'),
@@ -180,3 +180,43 @@ def test_at_most_one_try_may_have_created_a_job(outcomes: list[Outcome]) -> None
             break
 
     assert unsure <= 1
+
+
+FREE_TRIES_IN_ALL: dict[Outcome, int] = {
+    Outcome.ACCEPTED: 1,
+    Outcome.NOT_SENT: 6,
+    Outcome.LIMITED: 10,
+    Outcome.MAYBE_LIMITED: 3,
+    Outcome.TRANSIENT: 4,
+    Outcome.REJECTED: 1,
+    Outcome.UNKNOWN: 4,
+}
+
+
+def free_again(
+    attempt: Attempt, tries: int, policy: RetryPolicy = "safe", *, jitter: float = 1.0
+) -> Again | None:
+    """Decide about a free request."""
+    outcome = classify(attempt)
+    return next_free_try(attempt, outcome, tries=tries, policy=policy, jitter=jitter, now=0.0)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_tries_of_what_bills_nothing(outcome: Outcome) -> None:
+    """Also what may have arrived is sent again, unless nothing shall be."""
+    attempt = ATTEMPTS[outcome]
+    tries = [free_again(attempt, tries) is not None for tries in range(1, 12)]
+
+    assert FREE_TRIES_IN_ALL[outcome] - 1 == tries.index(False) == sum(tries)
+    assert free_again(attempt, 1, "never") is None
+
+
+def test_the_pauses_of_what_bills_nothing() -> None:
+    """They grow, are at least what the server asks for; who was over the limit goes first."""
+    assert [Again(1.0, at_head=False), Again(2.0, at_head=False), Again(4.0, at_head=False)] == [
+        free_again(Failure("ReadTimeout", sent=True), tries) for tries in (1, 2, 3)
+    ]
+    assert Again(0.5, at_head=False) == free_again(Failure("", sent=False), 1, jitter=0.0)
+    assert Again(7.0, at_head=False) == free_again(Reply(503, retry_after="7"), 1)
+    assert Again(60.0, at_head=True) == free_again(Reply(429, retry_after="1e9"), 1)
+    assert Again(0.0, at_head=True) == free_again(Reply(429), 1)

@@ -1,0 +1,92 @@
+"""A form with one file, as HTTP carries it, apart from the file itself."""
+
+from pathlib import PurePath
+from typing import Final
+
+import attrs
+
+from mavi_async._errors import ConfigurationError
+
+__all__ = ["FORMATS", "Form", "checked_filename"]
+
+FORMATS: Final = {
+    "aac": "audio/aac",
+    "avi": "video/x-msvideo",
+    "flac": "audio/flac",
+    "flv": "video/x-flv",
+    "m4a": "audio/mp4",
+    "mkv": "video/x-matroska",
+    "mov": "video/quicktime",
+    "mp3": "audio/mpeg",
+    "mp4": "video/mp4",
+    "mpeg": "video/mpeg",
+    "ogg": "audio/ogg",
+    "wav": "audio/wav",
+    "webm": "video/webm",
+    "wmv": "video/x-ms-wmv",
+}
+"""The media type of each extension that MAVI takes."""
+
+
+def checked_filename(value: object) -> str:
+    """Return the name under which a file is uploaded.
+
+    Raises:
+        ConfigurationError: Unless it has an extension that MAVI takes.
+    """
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError("filename says what the recording is called, such as talk.flac")
+    if _extension(value) not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise ConfigurationError(
+            f"MAVI does not take {value!r}: convert it to one of {known}, or give the filename "
+            "whose extension says what it is"
+        )
+    return value
+
+
+@attrs.frozen
+class Form:
+    """What stands around the file.
+
+    Attributes:
+        filename: What the file is called.
+        boundary: A text that the file does not contain.
+    """
+
+    filename: str
+    boundary: str
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the form."""
+        return f"multipart/form-data; boundary={self.boundary}"
+
+    @property
+    def head(self) -> bytes:
+        """What comes before the file."""
+        lines = [
+            f"--{self.boundary}",
+            f'Content-Disposition: form-data; name="file"; filename="{_quoted(self.filename)}"',
+            f"Content-Type: {FORMATS[_extension(self.filename)]}",
+        ]
+        return "\r\n".join([*lines, "", ""]).encode("utf-8", "replace")
+
+    @property
+    def tail(self) -> bytes:
+        """What comes after the file."""
+        return f"\r\n--{self.boundary}--\r\n".encode("ascii")
+
+    def length(self, file_bytes: int) -> int:
+        """The length of it all in bytes."""
+        return len(self.head) + file_bytes + len(self.tail)
+
+
+def _extension(filename: str) -> str:
+    return PurePath(filename).suffix.removeprefix(".").lower()
+
+
+def _quoted(filename: str) -> str:
+    """As browsers write it; a control character could end the line."""
+    plain = filename.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    return "".join(each if each.isprintable() else "_" for each in plain)
