@@ -1,10 +1,14 @@
 """The queue in front of an endpoint."""
 
+import asyncio
+
 import anyio
+import attrs
 import pytest
 
-from mavi_async import StoreError
+from mavi_async import StoreError, _turn
 from mavi_async._gate import Gate
+from mavi_async._turn import Turn
 from mavi_async.stores import Slot, _deadline
 from mavi_async.stores._pacer import MemoryPacer, Schedule
 
@@ -101,3 +105,118 @@ async def test_a_request_leaves_late_rather_than_hold_its_connection_for_long() 
     await late.answered(refused=False)
 
     assert (await MemoryPacer(schedule, 60.0).reserve()).at < other.at + 61.0
+
+
+class Watched(MemoryPacer):
+    """A pacer that tells when somebody is told to wait for an answer."""
+
+    def __init__(self, schedule: Schedule, interval: float) -> None:
+        super().__init__(schedule, interval)
+        self.told_to_wait = anyio.Event()
+
+    async def confirm(self, slot: Slot) -> Slot:
+        """Confirm, and note."""
+        confirmed = await super().confirm(slot)
+        if confirmed.waits:
+            self.told_to_wait.set()
+        return confirmed
+
+
+async def two_turns(schedule: Schedule, interval: float) -> tuple[Turn, Turn, Watched]:
+    """Turns that follow each other, of gates as two processes have them, and the later's pacer."""
+    pacer = Watched(schedule, interval)
+    gates = [Gate(each, max_in_flight=2) for each in (MemoryPacer(schedule, interval), pacer)]
+    first, second = [await gate.enter() for gate in gates]
+    return first, second, pacer
+
+
+def ack_clocked() -> Schedule:
+    """A schedule on which there was a rejection."""
+    schedule = Schedule()
+    schedule.pace = attrs.evolve(schedule.pace, extra=0.001)
+    return schedule
+
+
+@pytest.mark.asyncio
+async def test_a_request_keeps_its_distance_from_one_that_left_late_elsewhere() -> None:
+    """Although its own slot was reserved before that."""
+    first, second, _ = await two_turns(Schedule(), 0.1)
+    first.left()
+    await first.report_departure()
+    await second.hold()
+    second.left()
+
+    assert first._left_at is not None
+    assert second._left_at is not None
+    assert 0.1 <= second._left_at - first._left_at
+
+
+@pytest.mark.asyncio
+async def test_after_a_rejection_a_request_waits_for_the_answer_to_one_elsewhere() -> None:
+    """It may still be on its way, and arrive together with the next."""
+    first, second, pacer = await two_turns(ack_clocked(), 0.01)
+    first.left()
+    async with asyncio.TaskGroup() as group:
+        holding = group.create_task(second.hold())
+        await pacer.told_to_wait.wait()
+        assert not holding.done()
+        await first.answered(refused=False)
+
+    assert not second._departure.slot.waits
+
+
+@pytest.mark.asyncio
+async def test_an_answer_that_does_not_come_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its process may have died."""
+    monkeypatch.setattr(_turn, "_LONGEST_WAIT_FOR_ANSWER", 0.02)
+    first, second, pacer = await two_turns(ack_clocked(), 0.01)
+    first.left()
+
+    await second.hold()
+
+    assert pacer.told_to_wait.is_set()
+
+
+class Unreachable(MemoryPacer):
+    """A schedule that can be reached until a request is about to leave."""
+
+    is_down = False
+
+    async def confirm(self, slot: Slot) -> Slot:
+        """Confirm, or fail."""
+        if self.is_down:
+            raise StoreError("it is down")
+        return await super().confirm(slot)
+
+
+@pytest.mark.asyncio
+async def test_a_request_with_a_slot_leaves_when_the_schedule_is_down(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The slot is its own; what moved it meanwhile is not known, and that is said."""
+    pacer = Unreachable(Schedule(), 0.01)
+    turn = await Gate(pacer, max_in_flight=2).enter()
+    pacer.is_down = True
+
+    await turn.hold()
+
+    assert ["a request leaves unconfirmed: it is down"] == caplog.messages
+
+
+@pytest.mark.asyncio
+async def test_a_slot_that_moves_far_away_is_rested_for_in_the_queue() -> None:
+    """Not with a connection in hand: others are refused, and the pause is for everybody."""
+    schedule = Schedule()
+    pacer = MemoryPacer(schedule, 0.05)
+    slot = await pacer.reserve()
+    gate = Gate(MemoryPacer(schedule, 0.05), max_in_flight=2)
+    async with asyncio.TaskGroup() as group:
+        entering = group.create_task(gate.enter())
+        await anyio.sleep(0.02)
+        await pacer.left(slot, late=0.3)
+    turn = entering.result()
+
+    assert 0.3 <= turn._departure.slot.at - slot.at
+    assert 0.2 <= turn._given_at - (turn._departure.begins_at - 0.35)
