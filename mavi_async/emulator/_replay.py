@@ -40,11 +40,11 @@ def read_replay(folder: str | os.PathLike[str]) -> Mapping[str, Conversation]:
 
 def _read_file(path: Path) -> Conversation:
     try:
-        segments = read_rttm(path.read_text(encoding="utf-8"))
+        replayed = read_rttm(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"cannot read {str(path)!r}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{str(path)!r} is not UTF-8 text") from error
     except ConfigurationError as error:
         raise ConfigurationError(f"{str(path)!r}: {error.message}") from error
-    return Conversation(tuple(segments), max((segment.end for segment in segments), default=0.0))
+    return Conversation(replayed.segments, replayed.duration)

@@ -3,16 +3,22 @@
 Source: NIST, The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan, Appendix A.
 """
 
-import math
+from collections.abc import Iterator
+from typing import Final
 
+from mavi_async._diarization import Diarization
 from mavi_async._errors import ConfigurationError
 from mavi_async._segments import SpeakerSegment
+from mavi_async.formats._format import Format
+from mavi_async.formats._lines import bad_line, lines, moment
+from mavi_async.formats._names import distinct, recording_name, token
+from mavi_async.formats._ticks import decimal, placed
 
-__all__ = ["read_rttm"]
+__all__ = ["FORMAT", "OTHER_TYPES", "read_rttm", "write_rttm"]
 
 # Everything else that RT-09 lets stand beside SPEAKER lines; a type outside this list means that
 # the text is not RTTM at all, which should be said rather than read as silence.
-_OTHER_TYPES = frozenset(
+OTHER_TYPES: Final = frozenset(
     [
         "A/P",
         "CB",
@@ -31,63 +37,85 @@ _OTHER_TYPES = frozenset(
 )
 
 
-def read_rttm(text: str, *, uri: str | None = None) -> list[SpeakerSegment]:
-    """Read the speaker segments of one recording.
+def write_rttm(diarization: Diarization, *, uri: str | None = None, decimals: int = 3) -> str:
+    """Write a line for each segment: ``SPEAKER uri 1 start duration <NA> <NA> speaker <NA> <NA>``.
+
+    Start and end are rounded, and the duration is their difference, so that segments that touch
+    still do. Scorers refuse a duration of 0: what is shorter than half a unit gets a whole one,
+    and what lies before 0 is cut off. A segment of a speaker that overlaps another one of the
+    same speaker counts as false alarm in most scorers: `support()` first where there are some.
 
     Args:
-        text: The content of an RTTM file; a byte order mark, ``;;`` comments and blank lines are
-            skipped.
+        diarization: The result.
+        uri: Name of the recording; by default the result's own.
+        decimals: Of the seconds, 0 to 9.
+
+    Neither name can have spaces: they become ``_``, and what else cannot stand there becomes
+    ``U+FFFD``; speakers who differ stay different. Reading does not undo that.
+    """
+    recording = recording_name(diarization, uri)
+    names = distinct(diarization.speakers, token)
+    return "".join(
+        f"SPEAKER {recording} 1 {decimal(start, decimals)} {decimal(end - start, decimals)} "
+        f"<NA> <NA> {names[speaker]} <NA> <NA>\n"
+        for start, end, speaker in placed(diarization.segments, decimals)
+    )
+
+
+def read_rttm(text: str, uri: str | None = None) -> Diarization:
+    """Read one recording.
+
+    Args:
+        text: The content of an RTTM file; a byte order mark, ``;;`` comments, blank lines and
+            lines of other types are skipped.
         uri: The recording to read. ``None`` reads the only one and refuses a text with several,
             whose segments would be mixed up.
 
-    Returns:
-        The segments sorted by start, end and speaker. A length of zero is kept: it is what the
-        file says.
-
     Raises:
-        ConfigurationError: A line is not RTTM; the message names its number.
+        ConfigurationError: A line is not RTTM, and the message names its number; or there is no
+            such recording in the text, but others are.
     """
-    rows = [
-        (number, fields)
-        for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), start=1)
-        if (fields := _speaker_fields(number, line)) and uri in (None, fields[1])
-    ]
-    recordings = sorted({fields[1] for _, fields in rows})
-    if len(recordings) > 1:
+    rows = list(_speaker_rows(text))
+    recordings = dict.fromkeys(fields[1] for _, fields in rows)
+    if uri is None and len(recordings) > 1:
         raise ConfigurationError(
-            f"the RTTM text holds {len(recordings)} recordings ({', '.join(recordings[:3])}, …): "
+            f"the RTTM text holds {len(recordings)} recordings ({_some(recordings)}): "
             "say which one to read with `uri`"
         )
-    return sorted(_segment(number, fields) for number, fields in rows)
+    if uri is not None and recordings and uri not in recordings:
+        raise ConfigurationError(
+            f"the RTTM text holds no recording {uri!r}: `uri` is one of {_some(recordings)}"
+        )
+    segments = [_segment(*row) for row in rows if uri in (None, row[1][1])]
+    return Diarization.from_segments(segments, uri=uri or next(iter(recordings), None))
 
 
-def _speaker_fields(number: int, line: str) -> list[str]:
-    """The fields of a SPEAKER line; nothing for lines that say something else."""
-    fields = line.split()
-    if not fields or fields[0].startswith(";;") or fields[0] in _OTHER_TYPES:
-        return []
-    if fields[0] != "SPEAKER":
-        raise _bad_line(number, f"{fields[0][:40]!r} is no RTTM type")
-    if len(fields) not in (9, 10):
-        raise _bad_line(number, f"expected 9 or 10 fields, found {len(fields)}")
-    return fields
+def _speaker_rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the fields of the SPEAKER lines."""
+    for number, line in lines(text):
+        fields = line.split()
+        if fields[0].startswith(";;") or fields[0] in OTHER_TYPES:
+            continue
+        if fields[0] != "SPEAKER":
+            raise bad_line("RTTM", number, f"{fields[0][:40]!a} is no RTTM type")
+        if len(fields) not in (9, 10):
+            why = f"expected 9 or 10 fields, found {len(fields)}: names cannot have spaces"
+            raise bad_line("RTTM", number, why)
+        yield number, fields
 
 
 def _segment(number: int, fields: list[str]) -> SpeakerSegment:
     """Turn start and *duration*, fields 4 and 5, into bounds."""
-    start = _seconds(number, "start", fields[3])
-    return SpeakerSegment(start, start + _seconds(number, "duration", fields[4]), fields[7])
+    start = moment("RTTM", number, "start", fields[3])
+    duration = moment("RTTM", number, "duration", fields[4])
+    return SpeakerSegment(start, start + duration, fields[7])
 
 
-def _seconds(number: int, name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise _bad_line(number, f"the {name} {text[:40]!r} is not a number of seconds")
-    return value
+def _some(recordings: dict[str, None]) -> str:
+    few = ", ".join(ascii(each[:40])[1:-1] for each in list(recordings)[:3])
+    return f"{few}, …" if len(recordings) > 3 else few
 
 
-def _bad_line(number: int, why: str) -> ConfigurationError:
-    return ConfigurationError(f"line {number} of the RTTM text: {why}")
+FORMAT: Final = Format(
+    "rttm", (".rttm",), write_rttm, read_rttm, "NIST RTTM, which scorers read; milliseconds"
+)

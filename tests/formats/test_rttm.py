@@ -19,15 +19,15 @@ def test_reads_what_the_standard_allows() -> None:
         "  SPEAKER talk 1 0.25 1.5 <NA> <NA> ann <NA> <NA>\n"
     )
 
-    assert [
-        SpeakerSegment(0.25, 1.75, "ann"),
-        SpeakerSegment(2.5, 3.5, "bob"),
-    ] == read_rttm(text)
+    result = read_rttm(text)
+
+    assert result.uri == "talk"
+    assert [SpeakerSegment(0.25, 1.75, "ann"), SpeakerSegment(2.5, 3.5, "bob")] == list(result)
 
 
 def test_nothing_said_is_no_error() -> None:
     """A file without SPEAKER lines is a recording in which nobody speaks."""
-    assert read_rttm(";; silence\n") == []
+    assert list(read_rttm(";; silence\n")) == []
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,13 @@ def test_recordings_are_not_mixed() -> None:
     """Of several recordings one must be named."""
     text = "SPEAKER a 1 0 1 <NA> <NA> x <NA>\nSPEAKER b 1 5 1 <NA> <NA> y <NA>\n"
 
-    with pytest.raises(ConfigurationError, match=r"2 recordings \(a, b, …\)"):
+    with pytest.raises(ConfigurationError, match=r"2 recordings \(a, b\): .* with `uri`"):
         read_rttm(text)
+    with pytest.raises(ConfigurationError, match="no recording 'c': `uri` is one of a, b"):
+        read_rttm(text, uri="c")
 
-    assert [SpeakerSegment(5, 6, "y")] == read_rttm(text, uri="b")
-    assert read_rttm(text, uri="c") == []
+    assert [SpeakerSegment(5, 6, "y")] == list(read_rttm(text, uri="b"))
+    assert read_rttm("", uri="c").uri == "c"
 
 
 def test_real_annotations(shared_data: Path) -> None:

@@ -1,0 +1,125 @@
+"""Results in files: written as a whole or not at all, and read whatever they are."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from mavi_async._diarization import Diarization
+from mavi_async._errors import ConfigurationError
+from mavi_async.formats._recognised import recognised
+from mavi_async.formats._registry import FORMATS, format_named, format_of
+
+__all__ = ["load", "save"]
+
+MAX_FILE_BYTES: Final = 64 * 2**20
+
+
+def save(
+    diarization: Diarization,
+    path: str | os.PathLike[str],
+    format: str | None = None,  # noqa: A002 - what one would call it
+) -> None:
+    """Write a result to a file, as UTF-8, in the format that the file's suffix names.
+
+    It is written beside and then renamed, so that there is never half a file, and one that is
+    there already stays as it is if anything goes wrong.
+
+    Args:
+        diarization: The result.
+        path: The file; its folder must exist.
+        format: Name of the format, where the suffix does not name it.
+
+    Raises:
+        ConfigurationError: There is no such format, or the file cannot be written.
+    """
+    text = (format_of(path) if format is None else format_named(format)).write(diarization)
+    try:
+        # Behind a link, the file that it leads to is the one to replace.
+        _replace(Path(os.path.realpath(path)), text.encode())
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write {os.fspath(path)!r}: {error.strerror}{_advice(Path(path))}"
+        ) from error
+
+
+def load(
+    path: str | os.PathLike[str],
+    format: str | None = None,  # noqa: A002 - what one would call it
+    *,
+    uri: str | None = None,
+) -> Diarization:
+    """Read a result from a file: one that `save` wrote, a callback, or another tool's.
+
+    Args:
+        path: The file, of at most 64 MiB; UTF-8, or UTF-16 where it begins with its mark.
+        format: Name of the format. By default the suffix tells, or else the content.
+        uri: Name of the recording. By default the one in the file, or else the file's name;
+            where a file holds several, which one to read.
+
+    Raises:
+        ConfigurationError: The file cannot be read; the message says where and why.
+        TaskFailed: It is a callback, and MAVI could not do the job.
+        MalformedResult: It is a callback without a usable result.
+    """
+    try:
+        result = _parse(path, _text(_content(Path(path))), format, uri)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {os.fspath(path)!r}: {error.strerror}") from error
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{os.fspath(path)!r}: {error.message}") from error
+    return result if result.uri else attrs.evolve(result, uri=uri or Path(path).stem)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)  # a pipe or a device, or a folder, which the system refuses
+        return
+    beside = path.with_name(f".mavi-{secrets.token_hex(8)}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _advice(path: Path) -> str:
+    if path.is_dir():
+        return "; give the name of a file in it"
+    return "" if path.parent.is_dir() else "; create the folder first"
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise ConfigurationError("larger than 64 MiB, which no result is: is it the right file?")
+    return content
+
+
+def _text(content: bytes) -> str:
+    """Decode a file; Praat, for one, writes UTF-16 where a label is not ASCII."""
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        return content.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        encoding = "UTF-16" if wide else "UTF-8"
+        raise ConfigurationError(
+            f"line {line} is not {encoding} text: save the file as UTF-8, "
+            "and make sure that it is the right one"
+        ) from None
+
+
+def _parse(
+    path: str | os.PathLike[str], text: str, name: str | None, uri: str | None
+) -> Diarization:
+    chosen = recognised(path, text) if name is None else format_named(name)
+    if chosen.read is None:
+        readable = ", ".join(each.name for each in FORMATS.values() if each.read)
+        raise ConfigurationError(
+            f"{chosen.name} can be written, but not read back: read one of {readable}"
+        )
+    return chosen.read(text, uri)

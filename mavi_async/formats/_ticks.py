@@ -1,0 +1,67 @@
+"""Seconds as whole numbers of the smallest unit that a format can write."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from mavi_async._errors import ConfigurationError
+from mavi_async._segments import SpeakerSegment
+
+__all__ = ["clock", "decimal", "placed", "ticks"]
+
+_MOST_DECIMALS: Final = 9
+_MILLISECONDS: Final = 3
+
+
+def ticks(seconds: float, decimals: int) -> int:
+    """Round a number of seconds to units of so many decimals.
+
+    Raises:
+        ConfigurationError: The seconds are not finite, or the decimals are not 0 to 9.
+    """
+    if not 0 <= decimals <= _MOST_DECIMALS:
+        raise ConfigurationError(f"decimals is {decimals}: give 0 to {_MOST_DECIMALS}")
+    try:
+        return round(seconds * 10.0**decimals)
+    except (OverflowError, ValueError):
+        raise ConfigurationError(
+            f"no format can hold {seconds!r} seconds: `clip()` the result first"
+        ) from None
+
+
+def placed(
+    segments: Iterable[SpeakerSegment], decimals: int, *, apart: bool = False
+) -> Iterator[tuple[int, int, str]]:
+    """Yield segments with both bounds rounded to units of so many decimals.
+
+    Each is at least a unit long, for readers refuse or forget what is shorter. What lies before
+    0, where no format reaches, is cut off.
+
+    Args:
+        segments: In order of time.
+        decimals: Of the format.
+        apart: Whether one segment begins where the one before has ended at the earliest; what
+            is shorter than half a unit is left out then.
+    """
+    free_at = 0
+    for segment in segments:
+        start = max(free_at, ticks(segment.start, decimals))
+        end = ticks(segment.end, decimals)
+        if not apart and segment.end > 0:
+            end = max(end, start + 1)
+        if end > start:
+            yield start, end, segment.speaker
+            free_at = end if apart else 0
+
+
+def decimal(units: int, decimals: int) -> str:
+    """Write units as seconds, with all their decimals."""
+    whole, rest = divmod(units, 10**decimals)
+    return f"{whole}.{rest:0{decimals}}" if decimals else str(whole)
+
+
+def clock(milliseconds: int, point: str) -> str:
+    """Write ``HH:MM:SS`` and milliseconds after the point that subtitles want."""
+    seconds, rest = divmod(milliseconds, 10**_MILLISECONDS)
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours:02}:{minute:02}:{second:02}{point}{rest:03}"
