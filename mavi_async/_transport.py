@@ -6,7 +6,7 @@ of its class, since the two libraries share no class.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 import anyio
@@ -14,8 +14,12 @@ import httpx
 
 from mavi_async._answers import Attempt, Endpoint, Failure, Reply
 from mavi_async._configuration import BaseUrl
-from mavi_async._errors import ConfigurationError
+from mavi_async._content import STALL_SECONDS, STORING_SECONDS, Content, Watched
+from mavi_async._discretion import discreet
+from mavi_async._errors import ConfigurationError, MaviError
 from mavi_async._secret import ApiKey
+from mavi_async._signed_url import SignedUrl
+from mavi_async._trace import Trace
 
 __all__ = ["HttpClient", "Transport"]
 
@@ -24,11 +28,8 @@ _CONNECT_SECONDS: Final = 10.0
 # Raised before there is any progress to tell of. Of other errors the names prove nothing: a
 # transport may call by the name of a failed connection what broke an established one.
 _NEVER_TRACED: Final = frozenset({"PoolTimeout"})
-_HEADERS: Final = {
-    "Content-Type": "application/json",
-    "Accept": "application/json",
-    "Accept-Encoding": "identity",
-}
+_ACCEPT: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
+_JSON: Final = {"Content-Type": "application/json", **_ACCEPT}
 
 
 class HttpClient(Protocol):
@@ -49,7 +50,7 @@ class HttpClient(Protocol):
 
 
 class Transport:
-    """Posts to the API with the key, and never raises for what the network does.
+    """Asks the API with the key, and never raises for what the network does.
 
     Args:
         base_url: Where the API is.
@@ -95,9 +96,14 @@ class Transport:
         if self._is_own and self._client is not None:
             await self._client.aclose()
 
-    def endpoint(self, path: str) -> Endpoint:
+    @property
+    def base_url(self) -> str:
+        """Where the API is."""
+        return self._base_url.url
+
+    def endpoint(self, path: str, method: str = "POST") -> Endpoint:
         """Name an endpoint as errors show it."""
-        return Endpoint(path, self._base_url.host)
+        return Endpoint(path, self._base_url.host, method)
 
     def check_usable(self) -> None:
         """Make sure that requests can be sent.
@@ -127,32 +133,95 @@ class Transport:
             on_leaving: Called when the request's head has left. Neither is called where the
                 HTTP client's transport does not tell of its progress.
         """
-        trace = _Trace(before_leaving, on_leaving)
-        request = self._client.build_request(
-            "POST",
-            self._base_url.url + path,
-            content=body,
-            headers=_HEADERS,
-            # The pool does not tell of its progress, so it gives up before the deadline does.
-            timeout=(_CONNECT_SECONDS, deadline, deadline, min(_CONNECT_SECONDS, deadline / 2)),
-            extensions={"trace": trace},
+        trace = Trace(before_leaving, on_leaving)
+        request = self._build("POST", path, trace, deadline, content=body, headers=_JSON)
+        return await self._attempt(request, trace, _within(deadline), deadline)
+
+    async def get(
+        self,
+        path: str,
+        *,
+        deadline: float,
+        before_leaving: Callable[[], Awaitable[None]],
+        on_leaving: Callable[[], None],
+    ) -> Attempt:
+        """Ask for something once; the arguments are those of `post`."""
+        trace = Trace(before_leaving, on_leaving)
+        request = self._build("GET", path, trace, deadline, headers=_ACCEPT)
+        return await self._attempt(request, trace, _within(deadline), deadline)
+
+    async def upload(
+        self,
+        path: str,
+        content: Content,
+        *,
+        before_leaving: Callable[[], Awaitable[None]],
+        on_leaving: Callable[[], None],
+    ) -> Attempt:
+        """Post a body in pieces, for as long as it gets on; see `post` for the arguments."""
+        trace, scope = Trace(before_leaving, on_leaving), _within(STALL_SECONDS)
+        headers = {**content.headers, **_ACCEPT}
+        watched = Watched(content, scope)
+        request = self._build(
+            "POST", path, trace, STORING_SECONDS, content=watched, headers=headers
         )
+        return await self._attempt(request, trace, scope, STALL_SECONDS)
+
+    async def upload_to(self, url: SignedUrl, content: Content) -> Attempt:
+        """Post a body in pieces to a signed URL, without the key."""
+        trace, scope = Trace(_nothing, lambda: None), _within(STALL_SECONDS)
         try:
-            with anyio.fail_after(deadline):
-                return await self._send(request)
-        except TimeoutError:
-            reason = f"no answer within {deadline:g} s"
-            return Failure(reason, sent=trace.may_have_left)
+            request = self._client.build_request(
+                "POST",
+                url.reveal(),
+                content=Watched(content, scope),
+                headers={**content.headers, "Accept-Encoding": "identity"},
+                timeout=_timeouts(STORING_SECONDS),
+                extensions={"trace": trace},
+            )
+        except Exception as error:  # noqa: BLE001 - foreign exceptions end here
+            return Failure(url.redact(f"{type(error).__name__}: {error}"), sent=False)
+        with discreet():
+            attempt = await self._attempt(request, trace, scope, STALL_SECONDS, _anonymous)
+        if isinstance(attempt, Failure):
+            return Failure(url.redact(attempt.reason), attempt.sent)
+        return attempt
+
+    def _build(
+        self, method: str, path: str, trace: "Trace", seconds: float, **options: object
+    ) -> Any:
+        return self._client.build_request(
+            method,
+            self._base_url.url + path,
+            timeout=_timeouts(seconds),
+            extensions={"trace": trace},
+            **options,
+        )
+
+    async def _attempt(
+        self,
+        request: Any,
+        trace: "Trace",
+        scope: anyio.CancelScope,
+        patience: float,
+        authorize: Callable[[Any], Any] | None = None,
+    ) -> Attempt:
+        try:
+            with scope:
+                return await self._send(request, authorize or self._authorize)
+        except MaviError:
+            raise  # the source of what is sent has failed, not the network
         except Exception as error:  # noqa: BLE001 - foreign exceptions end here
             if (response := getattr(error, "response", None)) is not None:
                 # An event hook of the given client raises for statuses: the answer is there.
                 return Reply(response.status_code, retry_after=response.headers.get("retry-after"))
             sent = trace.may_have_left and not _is_named(error, _NEVER_TRACED)
             return Failure(self._key.redact(f"{type(error).__name__}: {error}"), sent=sent)
+        return Failure(f"no answer within {patience:g} s", sent=trace.may_have_left)
 
-    async def _send(self, request: Any) -> Reply:
+    async def _send(self, request: Any, authorize: Callable[[Any], Any]) -> Reply:
         response = await self._client.send(
-            request, stream=True, auth=self._authorize, follow_redirects=False
+            request, stream=True, auth=authorize, follow_redirects=False
         )
         try:
             body = await _read(response)
@@ -179,33 +248,6 @@ class Transport:
         return body.replace(key, b"[redacted]")
 
 
-class _Trace:
-    """Listens to the HTTP client's progress, to know whether anything has left and to time it."""
-
-    def __init__(
-        self, before_leaving: Callable[[], Awaitable[None]], on_leaving: Callable[[], None]
-    ) -> None:
-        self._before_leaving = before_leaving
-        self._on_leaving = on_leaving
-        self._heard = False
-        self._leaving = False
-
-    @property
-    def may_have_left(self) -> bool:
-        """True unless the client told of its progress and had not begun to send."""
-        return self._leaving or not self._heard
-
-    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        self._heard = True
-        if getattr(info.get("request"), "method", None) == b"CONNECT":
-            return  # a tunnel through a proxy, before the request itself
-        if event.endswith("send_request_headers.started"):
-            await self._before_leaving()
-            self._leaving = True
-        elif self._leaving and event.endswith("send_request_headers.complete"):
-            self._on_leaving()
-
-
 async def _read(response: Any) -> bytes:
     """Read an answer's body; one that breaks off or has no end counts as empty."""
     chunks = []
@@ -229,3 +271,22 @@ def _escaped(text: bytes) -> re.Pattern[bytes]:
 
 def _is_named(error: BaseException, names: frozenset[str]) -> bool:
     return any(kind.__name__ in names for kind in type(error).__mro__)
+
+
+def _within(seconds: float) -> anyio.CancelScope:
+    return anyio.CancelScope(deadline=anyio.current_time() + seconds)
+
+
+def _timeouts(seconds: float) -> tuple[float, float, float, float]:
+    # The pool does not tell of its progress, so it gives up before the deadline does.
+    return _CONNECT_SECONDS, seconds, seconds, min(_CONNECT_SECONDS, seconds / 2)
+
+
+def _anonymous(request: Any) -> Any:
+    """Have a request say nothing of who sends it, whatever the given client would add."""
+    request.headers.pop("Authorization", None)
+    return request
+
+
+async def _nothing() -> None:
+    pass
