@@ -60,4 +60,5 @@ def length(seconds: float) -> str:
 
 def percent(share: float) -> str:
     """Return a share in whole per cent, where little is not nothing."""
-    return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
+    text = f"{share:.0%}"
+    return "<1%" if share > 0 and text == "0%" else text

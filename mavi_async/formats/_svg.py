@@ -89,8 +89,8 @@ class _Drawing:
 
     @property
     def columns(self) -> int:
-        """How many pixels the time has."""
-        return self.width - _MARGIN - _TALK - self.left
+        """How many pixels the time has, an even number."""
+        return (self.width - _MARGIN - _TALK - self.left) // 2 * 2
 
     @property
     def pitch(self) -> int:
