@@ -1,0 +1,213 @@
+"""What a result measures, against counting second by second."""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mavi_async import (
+    ConfigurationError,
+    Diarization,
+    MaviError,
+    Overlap,
+    SpeakerSegment,
+    TimeSpan,
+)
+
+if TYPE_CHECKING:
+    from tests.results.conftest import Make
+
+SECONDS = st.integers(0, 24).map(float)
+SEGMENTS = st.lists(st.builds(SpeakerSegment, SECONDS, SECONDS, st.sampled_from("abcd")))
+RESULTS = SEGMENTS.map(Diarization.from_segments)
+
+NOBODY = Diarization(())
+
+
+def speaking(result: Diarization, second: float) -> set[str]:
+    """Who speaks during a second."""
+    return {s.speaker for s in result.segments if s.start <= second < s.end}
+
+
+def seconds_with(result: Diarization, least: int) -> set[int]:
+    """The seconds in which at least so many speak."""
+    return {t for t in range(24) if len(speaking(result, t)) >= least}
+
+
+def seconds_of(*spans: TimeSpan | Overlap | SpeakerSegment) -> list[int]:
+    """The seconds that stretches of time cover, in their order."""
+    return [second for span in spans for second in range(int(span.start), int(span.end))]
+
+
+@given(RESULTS)
+def test_time_is_counted_once(result: Diarization) -> None:
+    """However many speak, and however often the same speaker is listed."""
+    assert len(seconds_with(result, 1)) == result.speech_duration
+    assert len(seconds_with(result, 2)) == result.overlap_duration
+    for speaker in result.speakers:
+        expected = sum(speaker in speaking(result, t) for t in range(24))
+
+        assert expected == result.speaker_duration(speaker) == dict(result.chart())[speaker]
+
+
+@given(RESULTS)
+def test_overlaps_say_who_speaks(result: Diarization) -> None:
+    """They are in order, without a second missing, and end only where the speakers change."""
+    overlaps = result.overlaps()
+
+    assert sorted(seconds_with(result, 2)) == seconds_of(*overlaps)
+    for overlap in overlaps:
+        assert all(set(overlap.speakers) == speaking(result, t) for t in seconds_of(overlap))
+        assert tuple(sorted(overlap.speakers)) == overlap.speakers
+    assert not any(
+        earlier.end == later.start and earlier.speakers == later.speakers
+        for earlier, later in pairwise(overlaps)
+    )
+
+
+@given(RESULTS)
+def test_gaps_are_the_silence_in_between(result: Diarization) -> None:
+    """With all speech they make up the extent, and no two of them touch."""
+    silent = set(range(24)) - seconds_with(result, 1)
+    extent = set(seconds_of(result.extent))
+    gaps = result.gaps()
+
+    assert sorted(silent & extent) == seconds_of(*gaps)
+    assert not any(earlier.end >= later.start for earlier, later in pairwise(gaps))
+
+
+@given(RESULTS, st.integers(-1, 50).map(lambda half: half / 2))
+def test_a_moment_belongs_to_whoever_speaks_from_then_on(result: Diarization, t: float) -> None:
+    """A start is in its segment, an end is not; nobody is named twice, the first to begin first."""
+    found = result.at(t)
+
+    assert speaking(result, t) == set(found)
+    assert [*dict.fromkeys(s.speaker for s in result if s.start <= t < s.end)] == [*found]
+
+
+def test_the_most_talkative_is_the_first_of_the_chart(make: "Make") -> None:
+    """Equals are in the order of their names, and nobody is the most talkative of nobody."""
+    result = make("""
+        b ###
+        a   ###
+        c ##########
+    """)
+
+    assert [("c", 10.0), ("a", 3.0), ("b", 3.0)] == result.chart()
+    assert "c" == result.argmax()
+    assert NOBODY.argmax() is None
+
+
+@given(RESULTS.filter(bool))
+def test_shares_add_up_to_one(result: Diarization) -> None:
+    """They are fractions of all talk time, as in pyannote, not per cent."""
+    shares = result.chart(percent=True)
+
+    assert pytest.approx(1.0) == sum(share for _, share in shares)
+    assert [speaker for speaker, _ in result.chart()] == [speaker for speaker, _ in shares]
+
+
+def test_nobody_measures_nothing() -> None:
+    """A recording without speech has no special cases for its caller."""
+    assert TimeSpan(0.0, 0.0) == NOBODY.extent
+    assert (0.0, 0.0, 0.0) == (
+        NOBODY.speech_duration,
+        NOBODY.overlap_duration,
+        NOBODY.overlap_ratio,
+    )
+    assert [] == [*NOBODY.chart(percent=True), *NOBODY.gaps(), *NOBODY.overlaps()]
+    assert not NOBODY
+    assert () == NOBODY.at(0)
+
+
+def test_the_ratio_is_a_share_of_speech(make: "Make") -> None:
+    """Four of seven seconds with speech, whatever the recording's length."""
+    result = make("""
+        a ####......
+        b ..####....
+        c ..#####...
+    """)
+
+    assert 4 / 7 == result.overlap_ratio
+
+
+def test_spans_unpack_and_have_a_length() -> None:
+    """In seconds, like everything else."""
+    [(start, end)] = Diarization.from_records(
+        [{"start": 1, "end": 2, "speaker": "a"}, {"start": 4.5, "end": 5, "speaker": "a"}]
+    ).gaps()
+
+    assert (2.0, 4.5) == (start, end)
+    assert 2.5 == TimeSpan(2.0, 4.5).duration == Overlap(2.0, 4.5, ("a", "b")).duration
+
+
+def test_many_short_pieces_add_up() -> None:
+    """A sum of ten thousand tenths is as exact as floats are: an error does not pile up."""
+    pieces = [SpeakerSegment(n + 0.0, n + 0.1, "a") for n in range(10_000)]
+    expected = math.fsum(piece.duration for piece in pieces)
+    result = Diarization.from_segments(pieces)
+
+    assert expected == result.speech_duration == result.speaker_duration("a")
+    assert [("a", expected)] == result.chart()
+
+
+def test_itertracks_is_that_of_pyannote(make: "Make") -> None:
+    """What is written for an Annotation runs on a result; tracks tell equal bounds apart."""
+    result = make("""
+        a ##
+        b ##
+    """)
+
+    lines = [
+        f"{turn.start:.1f} {turn.end:.1f} {track} {speaker}"
+        for turn, track, speaker in result.itertracks(yield_label=True)
+    ]
+
+    assert ["0.0 2.0 0 a", "0.0 2.0 1 b"] == lines
+    assert [(segment, n) for n, segment in enumerate(result)] == [*result.itertracks()]
+
+
+TALK = Diarization.from_segments(
+    [SpeakerSegment(0.0, 4.0, "a"), SpeakerSegment(3.0, 9.0, "b\n" * 50)]
+)
+CROWD = Diarization.from_segments(SpeakerSegment(n, n + 1, f"s{n:02}") for n in range(12))
+NAN = math.nan
+MISUSES: list[tuple[str, Callable[[], object]]] = [
+    ("there is no 'c': 'a', 'b\\nb", lambda: TALK.speaker_duration("c")),
+    ("s09' and 2 more speak here", lambda: CROWD.speaker_duration("s12")),
+    ("there is no 'a': nobody speak", lambda: NOBODY.subset(["a"])),
+    ("there is no 'c'", lambda: TALK.subset(["a", "c"])),
+    ("there is no 'SPEAKER_00'", lambda: TALK.rename({"SPEAKER_00": "Ann"})),
+    ("speakers is 'a': give a list", lambda: TALK.subset("a")),
+    ("t is nan: give a number of seconds", lambda: TALK.at(NAN)),
+    ("t is a str: give a number of seconds", lambda: TALK.at("1")),  # type: ignore[arg-type]
+    ("start is nan: give a number", lambda: TALK.crop(NAN, 2)),
+    ("end is nan: give a number", lambda: TALK.crop(1, NAN)),
+    ("end is 2 and start is 2: give an end that is after", lambda: TALK.crop(2, 2)),
+    ("there is no mode 'exact'", lambda: TALK.crop(1, 2, "exact")),  # type: ignore[arg-type]
+    ("'intersection', 'loose', 'strict'", lambda: TALK.crop(1, 2, "x")),  # type: ignore[arg-type]
+    ("max_gap is -1: give a number of seconds, at least 0", lambda: TALK.turns(-1)),
+    ("max_gap is nan", lambda: TALK.turns(NAN)),
+    ("collar is -0.1: give a number of seconds, at least 0", lambda: TALK.support(-0.1)),
+    ("collar is nan", lambda: TALK.support(NAN)),
+    ("collar is inf", lambda: TALK.support(math.inf)),
+    ("min_duration is -1", lambda: TALK.drop_short(-1)),
+    ("offset is inf", lambda: TALK.shift(math.inf)),
+    ("duration is -1", lambda: TALK.clip(-1)),
+    ("collar is -1", lambda: TALK.der(TALK, -1)),
+]
+
+
+@pytest.mark.parametrize(("why", "misuse"), MISUSES, ids=[why for why, _ in MISUSES])
+def test_a_misuse_is_explained(why: str, misuse: Callable[[], object]) -> None:
+    """The error names the argument, what it is, and what to give instead, within one line."""
+    with pytest.raises(ConfigurationError) as caught:
+        misuse()
+
+    assert why in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, MaviError | ValueError)
