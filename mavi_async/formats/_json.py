@@ -14,7 +14,7 @@ from mavi_async._segments import SpeakerSegment, Usage
 from mavi_async._structure import Malformed
 from mavi_async._wire import decode_callback, decode_sync_result, read_envelope, read_task_id
 from mavi_async.formats._format import Format
-from mavi_async.formats._lines import segment_from
+from mavi_async.formats._lines import finite, segment_from
 
 __all__ = ["FORMAT", "dump", "parse", "read_json", "write_json"]
 
@@ -165,14 +165,14 @@ def _read_answer(body: bytes, uri: str | None) -> Diarization:
 
 def _number(document: Mapping[str, object], name: str) -> float | None:
     value = document.get(name)
-    return float(value) if type(value) is int else _field(document, name, float)
+    return None if value is None else finite(value, name, "the usage in the JSON text")
 
 
 def _field(document: Mapping[str, object], name: str, kind: type[T]) -> T | None:
     value = document.get(name)
     if value is None or type(value) is kind:
         return value
-    kinds = {str: "a text", int: "a whole number", float: "a number"}
+    kinds = {str: "a text", int: "a whole number"}
     raise ConfigurationError(f"$.{name} of the JSON text: expected {kinds[kind]}")
 
 

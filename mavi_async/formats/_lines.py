@@ -1,5 +1,6 @@
 """Texts of a line for each segment, and what is wrong with them."""
 
+import contextlib
 import math
 import re
 from collections.abc import Iterator
@@ -7,8 +8,9 @@ from typing import Final
 
 from mavi_async._errors import ConfigurationError
 from mavi_async._segments import SpeakerSegment
+from mavi_async._structure import json_name
 
-__all__ = ["bad_line", "length", "lines", "moment", "number", "segment_from"]
+__all__ = ["bad_line", "finite", "length", "lines", "moment", "number", "segment_from"]
 
 # Thirty years: what is more is no time of speech, and sums of such numbers may be infinite.
 _LATEST: Final = 1e9
@@ -64,8 +66,21 @@ def segment_from(row: object, where: str) -> SpeakerSegment:
     speaker = row.get("speaker")
     if not isinstance(speaker, str):
         raise ConfigurationError(f"{where}: the speaker is {_shown(speaker)}, not a text")
-    start, end = (_finite(row.get(name), name, where) for name in ("start", "end"))
+    start, end = (finite(row.get(name), name, where) for name in ("start", "end"))
     return SpeakerSegment(start, end, speaker)
+
+
+def finite(value: object, name: str, where: str) -> float:
+    """Return a number of a JSON document, which may be of any size.
+
+    Raises:
+        ConfigurationError: It is none; the message says where.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):
+            if math.isfinite(seconds := float(value)):
+                return seconds
+    raise ConfigurationError(f"{where}: the {name} is {_shown(value)}, not a number of seconds")
 
 
 def bad_line(kind: str, line: int, why: str) -> ConfigurationError:
@@ -73,16 +88,7 @@ def bad_line(kind: str, line: int, why: str) -> ConfigurationError:
     return ConfigurationError(f"line {line} of the {kind} text: {why}")
 
 
-def _finite(value: object, name: str, where: str) -> float:
-    try:
-        if isinstance(value, int | float) and math.isfinite(seconds := float(value)):
-            return seconds
-    except OverflowError:
-        pass
-    raise ConfigurationError(f"{where}: the {name} is {_shown(value)}, not a number of seconds")
-
-
 def _shown(value: object) -> str:
     if isinstance(value, str):
-        value = value[:40]
-    return ascii(value)[:60]
+        return ascii(value[:40])
+    return json_name(value)

@@ -7,7 +7,18 @@ from types import MappingProxyType
 from typing import Final
 
 from mavi_async._errors import ConfigurationError
-from mavi_async.formats import _json, _rttm
+from mavi_async.formats import (
+    _audacity,
+    _csv,
+    _json,
+    _jsonl,
+    _lab,
+    _rttm,
+    _srt,
+    _textgrid,
+    _uem,
+    _vtt,
+)
 from mavi_async.formats._format import Format
 from mavi_async.formats._html import write_html
 from mavi_async.formats._svg import write_svg
@@ -16,13 +27,21 @@ __all__ = ["FORMATS", "format_named", "format_of"]
 
 _ALL: Final = (
     _rttm.FORMAT,
+    _uem.FORMAT,
+    _lab.FORMAT,
     _json.FORMAT,
+    _jsonl.FORMAT,
+    _csv.FORMAT,
+    _vtt.FORMAT,
+    _srt.FORMAT,
+    _audacity.FORMAT,
+    _textgrid.FORMAT,
     Format("svg", (".svg",), write_svg, None, "a picture: a lane per speaker"),
     Format("html", (".html", ".htm"), write_html, None, "a page to look at"),
 )
 
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType({each.name: each for each in _ALL})
-_BY_SUFFIX: Final = {suffix: each for each in _ALL for suffix in each.suffixes}
+_BY_SUFFIX: Final = {suffix.lower(): each for each in _ALL for suffix in each.suffixes}
 
 
 def format_named(name: str) -> Format:
