@@ -1,6 +1,7 @@
 """The result of a speaker job, with its way into formats and out of them."""
 
 from collections.abc import Iterable, Mapping
+from os import PathLike
 from typing import Self
 
 from mavi_async._bridges import Bridges
@@ -87,6 +88,187 @@ class Diarization(Talk, Cleanup, Bridges):
         """Return ``start``, ``end``, ``duration`` and ``speaker`` of each segment, as they are."""
         return [row_of(segment) for segment in self.segments]
 
+    @classmethod
+    def from_rttm(cls, text: str, *, uri: str | None = None) -> "Diarization":
+        """Read one recording of the text of an RTTM file; `load` reads the file itself.
+
+        Args:
+            text: Fields of 9 or 10, of which the fifth is a duration; any order. Comments and
+                lines of other types are skipped.
+            uri: Which recording to read, where there are several.
+
+        Raises:
+            ConfigurationError: It is no RTTM, or holds several recordings and none was chosen.
+        """
+        from mavi_async.formats._rttm import read_rttm
+
+        return read_rttm(text, uri)
+
+    @classmethod
+    def from_json(cls, text: str, *, uri: str | None = None) -> "Diarization":
+        """Read what `to_json` wrote, to an equal result; or a list of objects like records.
+
+        Args:
+            text: One JSON document.
+            uri: Name of the recording; by default the one in the text.
+
+        Raises:
+            ConfigurationError: It is something else; the message says where.
+            TaskFailed: It is a callback, and MAVI could not do the job.
+            MalformedResult: It is a callback without a usable result.
+        """
+        from mavi_async.formats._json import read_json
+
+        return read_json(text, uri)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | PathLike[str],
+        format: str | None = None,  # noqa: A002 - what one would call it
+        *,
+        uri: str | None = None,
+    ) -> "Diarization":
+        """Read a file: one that `save` wrote, a saved callback, or another tool's.
+
+        Args:
+            path: The file, of at most 64 MiB.
+            format: Its name, such as ``"rttm"``; by default suffix or content tell.
+            uri: Name of the recording; by default the one in the file, or else the file's name.
+                Where a file holds several recordings, which one to read.
+
+        Raises:
+            ConfigurationError: The file cannot be read; the message says where and why.
+            TaskFailed: It is a callback, and MAVI could not do the job.
+            MalformedResult: It is a callback without a usable result.
+        """
+        from mavi_async.formats import load
+
+        return load(path, format, uri=uri)
+
+    def save(
+        self,
+        path: str | PathLike[str],
+        format: str | None = None,  # noqa: A002 - what one would call it
+    ) -> None:
+        """Write a file in the format that its suffix names, such as ``.rttm`` or ``.vtt``.
+
+        It is written beside and then renamed: there is never half a file, and what is there
+        already stays if anything goes wrong.
+
+        Args:
+            path: The file, in a folder that exists.
+            format: Its name, where the suffix does not tell.
+
+        Raises:
+            ConfigurationError: There is no such format, and the message lists those there are;
+                or the file cannot be written.
+        """
+        from mavi_async.formats import save
+
+        save(self, path, format)
+
+    def to_rttm(self, *, uri: str | None = None, decimals: int = 3) -> str:
+        """Write RTTM, for scorers: ``SPEAKER uri 1 start duration <NA> <NA> speaker <NA> <NA>``.
+
+        Start and end are rounded and then subtracted, so that what touches still does; nothing
+        becomes shorter than one unit, which scorers would refuse. Spaces in names become ``_``.
+        `support` first where a speaker may overlap with themselves: scorers count it twice.
+
+        Args:
+            uri: Name of the recording; by default the result's own.
+            decimals: Of the seconds, 0 to 9.
+
+        Source: NIST, The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan.
+        """
+        from mavi_async.formats._rttm import write_rttm
+
+        return write_rttm(self, uri=uri, decimals=decimals)
+
+    def to_uem(self, *, uri: str | None = None, decimals: int = 3) -> str:
+        """Write UEM, what scorers are to look at: the whole recording, ``uri 1 0.000 end``.
+
+        Args:
+            uri: Name of the recording; by default the result's own.
+            decimals: Of the seconds, 0 to 9.
+        """
+        from mavi_async.formats._uem import write_uem
+
+        return write_uem(self, uri=uri, decimals=decimals)
+
+    def to_lab(self, *, decimals: int = 3) -> str:
+        """Write LAB, a line a segment: ``start end speaker``, in seconds; one recording a file.
+
+        Args:
+            decimals: Of the seconds, 0 to 9.
+        """
+        from mavi_async.formats._lab import write_lab
+
+        return write_lab(self, decimals=decimals)
+
+    def to_vtt(self, *, exclusive: bool = False) -> str:
+        """Write WebVTT, for players on the web: a cue a segment, the speaker as its voice.
+
+        Args:
+            exclusive: One speaker at a time, as `exclusive` leaves them.
+
+        Source: W3C, WebVTT: The Web Video Text Tracks Format.
+        """
+        from mavi_async.formats._vtt import write_vtt
+
+        return write_vtt(self, exclusive=exclusive)
+
+    def to_srt(self, *, exclusive: bool = False) -> str:
+        """Write SRT, for all other players: a cue a segment, its text ``[SPEAKER_00]``.
+
+        Args:
+            exclusive: One speaker at a time, as `exclusive` leaves them: many players show only
+                one of the cues that overlap.
+        """
+        from mavi_async.formats._srt import write_srt
+
+        return write_srt(self, exclusive=exclusive)
+
+    def to_audacity(self) -> str:
+        """Write a label track for Audacity: start, end and speaker with tabs, 6 decimals."""
+        from mavi_async.formats._audacity import write_audacity
+
+        return write_audacity(self)
+
+    def to_textgrid(self) -> str:
+        """Write a TextGrid for Praat: an interval tier a speaker, silence included.
+
+        A tier cannot hold overlaps, so each speaker's segments are joined as by `support`.
+        """
+        from mavi_async.formats._textgrid import write_textgrid
+
+        return write_textgrid(self)
+
+    def to_csv(self) -> str:
+        """Write the columns ``start,end,duration,speaker``, seconds with all their digits.
+
+        A name that a spreadsheet would take for a formula gets a ``'`` in front.
+        """
+        from mavi_async.formats._csv import write_csv
+
+        return write_csv(self)
+
+    def to_json(self, *, include_raw: bool = False) -> str:
+        """Write everything as one JSON document, from which `from_json` makes an equal result.
+
+        Args:
+            include_raw: Whether to add the body as received; without it, ``raw`` is lost.
+        """
+        from mavi_async.formats._json import write_json
+
+        return write_json(self, include_raw=include_raw)
+
+    def to_jsonl(self) -> str:
+        """Write a JSON object a segment and line: what `to_records` returns, for streaming."""
+        from mavi_async.formats._jsonl import write_jsonl
+
+        return write_jsonl(self)
+
     def to_svg(self, *, width: int = 880, title: str | None = None) -> str:
         """Draw it as SVG: a lane per speaker over an axis of time, and their shares of it.
 
@@ -100,3 +282,24 @@ class Diarization(Talk, Cleanup, Bridges):
         from mavi_async.formats._svg import write_svg
 
         return write_svg(self, width=width, title=title)
+
+    def to_html(
+        self,
+        *,
+        audio: str | PathLike[str] | None = None,
+        audio_src: str | None = None,
+        title: str | None = None,
+    ) -> str:
+        """Write a page to look at and, with a recording, to listen to; it needs nothing else.
+
+        Args:
+            audio: A recording to embed, of at most 32 MiB.
+            audio_src: Instead, the URL of one to link, relative to where the page will lie.
+            title: Heading; the name of the recording by default.
+
+        Raises:
+            ConfigurationError: The recording cannot be read or is too large, or the URL is none.
+        """
+        from mavi_async.formats._html import write_html
+
+        return write_html(self, audio=audio, audio_src=audio_src, title=title)
