@@ -22,6 +22,7 @@ FLAGS: Final = (
     "--disable-sync",
     "--no-first-run",
 )
+BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 NO_BROWSER: Final = "no Chromium here: install it, or set MAVI_TEST_CHROMIUM to its path"
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
@@ -53,7 +54,9 @@ CONTRASTS: Final = """() => {
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser; one for this module, since it keeps an event loop running meanwhile."""
-    path = os.environ.get("MAVI_TEST_CHROMIUM") or shutil.which("chromium")
+    path = os.environ.get("MAVI_TEST_CHROMIUM") or next(
+        filter(None, map(shutil.which, BROWSERS)), None
+    )
     if path is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(NO_BROWSER)
     with sync_playwright() as playwright:
