@@ -47,6 +47,7 @@ class Departures:
         self.pacer = pacer
         self.round_trips = RoundTrips()
         self.preparations: deque[float] = deque(maxlen=8)
+        self.lags: deque[float] = deque(maxlen=16)
         self._confirmations: deque[float] = deque(maxlen=8)
 
     async def reserve(self, instead_of: Departure | None = None) -> Departure:
@@ -86,6 +87,11 @@ class Departures:
     def confirming(self) -> float:
         """How long before its slot begins a request asks whether it stands."""
         return min(_LONGEST_CONFIRMATION, 1.25 * max(self._confirmations, default=0.0))
+
+    @property
+    def usual_lag(self) -> float:
+        """How long a request takes at least from its slot's beginning until it has left."""
+        return min(self.lags, default=0.0)
 
     @property
     def head_start(self) -> float:

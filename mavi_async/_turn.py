@@ -53,6 +53,7 @@ class Turn:
         self._on_left = on_left
         self._on_end = on_end
         self._given_at = time.monotonic()
+        self._released_at: float | None = None
         self._left_at: float | None = None
         self._delay = 0.0
         self._reported_late: float | None = None
@@ -69,6 +70,7 @@ class Turn:
         await _sleep_until(self._departure.begins_at - _TIMER_GRAIN)
         while self._departure.late < 0:
             await anyio.lowlevel.checkpoint()
+        self._released_at = time.monotonic()
 
     async def _confirm(self) -> None:
         """Learn what became of the request before; one without an answer may be on its way."""
@@ -100,6 +102,8 @@ class Turn:
         """Note that the request is leaving, and let the next one prepare; twice is allowed."""
         if self._left_at is None:
             self._left_at = time.monotonic()
+            if self._released_at is not None:
+                self._departures.lags.append(self._left_at - self._released_at)
             self._on_left()
 
     @property
@@ -136,17 +140,21 @@ class Turn:
         """Tell the shared schedule when the request left, and again if it was held up later."""
         if self._left_at is None:
             return
-        late = max(0.0, self._left_at - self._departure.begins_at)
-        if not self._departure.slot.ack_clocked and late < min(
-            _SHORT_LAG, _LAG * self._departure.slot.interval
-        ):
-            late = 0.0
-        late += self._delay
+        late = self._lateness(self._left_at)
         if self._reported_late is None or late > self._reported_late:
             self._reported_late = late
             await self._departures.report(
                 self._departures.pacer.left(self._departure.slot, late=late)
             )
+
+    def _lateness(self, left_at: float) -> float:
+        """Return by how much the next request would come too close."""
+        slot = self._departure.slot
+        # What every request needs to get out changes no distance.
+        usual = min(self._departures.usual_lag, slot.tolerance)
+        lag = max(0.0, left_at - self._departure.begins_at - usual)
+        is_short = lag < min(_SHORT_LAG, _LAG * slot.interval)
+        return self._delay if is_short and not slot.ack_clocked else self._delay + lag
 
     async def ended(self) -> None:
         """Wait for the answer, but not for one that hangs."""
