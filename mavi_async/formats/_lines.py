@@ -80,7 +80,9 @@ def finite(value: object, name: str, where: str) -> float:
         with contextlib.suppress(OverflowError):
             if math.isfinite(seconds := float(value)):
                 return seconds
-    raise ConfigurationError(f"{where}: the {name} is {_shown(value)}, not a number of seconds")
+    raise ConfigurationError(
+        f"{where}: the {name} is {_shown(value)}, not a finite number of seconds"
+    )
 
 
 def bad_line(kind: str, line: int, why: str) -> ConfigurationError:

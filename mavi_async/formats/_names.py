@@ -58,7 +58,7 @@ def token(text: str) -> str:
     would begin a comment, gets a ``_`` before it.
     """
     word = "".join("_" if each.isspace() else each for each in one_line(text)).replace('"', "'")
-    return f"_{word}" if word[0] in ";#" else word
+    return f"_{word}" if word[0] in ";#" or word == "<NA>" else word
 
 
 def recording_name(diarization: Diarization, uri: str | None) -> str:
