@@ -79,7 +79,7 @@ def write_html(
         title=escape(heading),
         style=style,
         script=script,
-        facts=escape(_facts(diarization, lanes)),
+        facts=_facts(diarization, lanes),
         player=_player(recording),
         names="\n".join(map(_name, lanes.lanes)),
         whole=f"{lanes.seconds:.0f}",
@@ -131,9 +131,10 @@ def _data(diarization: Diarization, lanes: Lanes) -> str:
 
 
 def _facts(diarization: Diarization, lanes: Lanes) -> str:
-    facts = facts_of(diarization, lanes)
+    facts = escape(facts_of(diarization, lanes))
     if lanes.shared:
-        facts += f" · several at once {length(lanes.shared_seconds)}"
+        key = '<span class="key"></span>'
+        facts += f" · {key} several at once {length(lanes.shared_seconds)}"
     return facts
 
 
@@ -155,12 +156,12 @@ def _row(lane: Lane, seconds: float) -> Iterator[str]:
     """Write a speaker's row of the table."""
     share = lane.talk / seconds
     yield (
-        f'<tr><td class="c{lane.colour}"><span class="dot"></span>'
+        f'<tr><td><span class="dot c{lane.colour}"></span>'
         f'<bdi title="{escape(lane.name)}">{escape(lane.name)}</bdi></td>'
         f"<td>{clock(lane.talk)}</td>"
-        f'<td class="c{lane.colour}"><svg class="share" viewBox="0 0 100 1" aria-hidden="true" '
+        f'<td><svg class="share c{lane.colour}" viewBox="0 0 100 1" aria-hidden="true" '
         f'preserveAspectRatio="none"><rect width="{100 * share:.1f}" height="1" '
-        f'fill="currentColor"/></svg><bdi>{escape(percent(share))}</bdi></td>'
+        f'fill="currentColor"/></svg><span>{escape(percent(share))}</span></td>'
         f"<td>{lane.turns:,}</td><td>{length(lane.longest)}</td></tr>"
     )
 
@@ -189,4 +190,4 @@ def _variables(tones: Tones) -> str:
 
 
 def _asset(name: str) -> str:
-    return files(__package__).joinpath("_report", name).read_text(encoding="utf-8")
+    return files("mavi_async.formats").joinpath("_report", name).read_text(encoding="utf-8")

@@ -8,7 +8,8 @@ from typing import Final, TypeAlias
 import attrs
 
 from mavi_async._diarization import Diarization
-from mavi_async._segments import SpeakerSegment
+from mavi_async._segments import SpeakerSegment, TimeSpan
+from mavi_async._sweep import union
 from mavi_async.formats._shown import shown
 
 __all__ = ["COLOURS", "Lane", "Lanes", "Span", "colours", "shares", "tick_step", "ticks"]
@@ -89,7 +90,7 @@ class Lanes:
             ),
             speakers,
             len(talk) - len(speakers),
-            tuple((overlap.start, overlap.end) for overlap in diarization.overlaps()),
+            tuple(union(TimeSpan(each.start, each.end) for each in diarization.overlaps())),
             diarization.overlap_duration,
         )
 

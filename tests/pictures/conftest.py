@@ -55,7 +55,8 @@ def crowd(shared_data: Path) -> Diarization:
 def long_talk() -> Diarization:
     """As many segments as ten times the longest real recording that was found: 17,180."""
     chance = random.Random(7)
-    start, segments = 0.0, []
+    start = 0.0
+    segments: list[SpeakerSegment] = []
     while len(segments) < 17_180:
         speaker = f"SPEAKER_{min(int(chance.expovariate(0.2)), 19):02}"
         end = start + 0.3 + chance.expovariate(0.4)
