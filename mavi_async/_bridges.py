@@ -66,7 +66,7 @@ class Bridges(Diarized):
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw a lane for each speaker with matplotlib; needs ``mavi-async[plot]``.
 
-        `to_svg` draws without it.
+        `to_svg` draws without it, in the same colours.
 
         Args:
             ax: Where to draw; by default in a new figure of pyplot, which notebooks show.
@@ -74,6 +74,9 @@ class Bridges(Diarized):
         Returns:
             Where it was drawn, to go on with: ``ax.figure.savefig("talk.png")``.
         """
+        from mavi_async.formats._lanes import colours
+        from mavi_async.formats._palette import LIGHT
+
         if ax is None:
             height = 1.2 + 0.35 * self.num_speakers
             pyplot = _extra("matplotlib.pyplot", "plot")
@@ -82,8 +85,8 @@ class Bridges(Diarized):
         lanes: dict[str, list[tuple[float, float]]] = {}
         for segment in self.segments:
             lanes.setdefault(segment.speaker, []).append((segment.start, segment.duration))
-        for lane, spans in enumerate(lanes.values()):
-            ax.broken_barh(spans, (lane - 0.4, 0.8), facecolors=f"C{lane % 10}")
+        for lane, (speaker, number) in enumerate(colours(lanes).items()):
+            ax.broken_barh(lanes[speaker], (lane - 0.4, 0.8), facecolors=LIGHT.speakers[number])
         ax.set_yticks(range(len(lanes)), labels=[_label(speaker) for speaker in lanes])
         ax.set_ylim(max(len(lanes), 1) - 0.5, -0.5)
         ax.set_xlim(0, self.duration or 1)

@@ -303,3 +303,7 @@ class Diarization(Talk, Cleanup, Bridges):
         from mavi_async.formats._html import write_html
 
         return write_html(self, audio=audio, audio_src=audio_src, title=title)
+
+    def _repr_svg_(self) -> str:
+        """Let a notebook show the picture."""
+        return self.to_svg()

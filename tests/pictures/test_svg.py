@@ -11,6 +11,8 @@ from xml.etree.ElementTree import Element
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import to_rgba_array
+from matplotlib.figure import Figure
 
 from mavi_async import Diarization, SpeakerSegment
 from mavi_async.formats._lanes import colours
@@ -183,6 +185,16 @@ def test_a_label_keeps_its_colour() -> None:
     assert colours(["ann"]) == colours(["ann"]) != colours(["bob"])
     assert {1, 2} == set(colours(["SPEAKER_01", "SPEAKER_11"]).values())
     assert 1 == len(colours(["\ud800"]))
+
+
+def test_notebooks_and_plots(conversation: Diarization) -> None:
+    """A notebook shows the picture, and a plot has its colours."""
+    axes = conversation.plot(Figure().add_subplot())
+    drawn = [to_rgba_array(bars.get_facecolor()).tolist() for bars in axes.collections]
+    expected = [LIGHT.speakers[number] for number in colours(conversation.speakers).values()]
+
+    assert write_svg(conversation) == conversation.to_svg() == conversation._repr_svg_()
+    assert [to_rgba_array([tone]).tolist() for tone in expected] == drawn
 
 
 # Machado, Oliveira and Fernandes, 2009: what people see who lack one kind of cone.
