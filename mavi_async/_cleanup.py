@@ -44,8 +44,8 @@ class Cleanup(Diarized):
         other one stops, and somebody who only speaks while others have the floor is not in it
         any more. Each speaker's segments that touch or overlap are joined before.
 
-        Players that show one subtitle at a time need this, and readers of a plain transcript
-        like it: it has the fewest changes of speaker.
+        Players that show one subtitle at a time need this, and a plain transcript reads better:
+        the speaker changes only where somebody stops.
         """
         return self._with(one_at_a_time(self.segments))
 

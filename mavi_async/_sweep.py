@@ -111,17 +111,18 @@ def cut(segments: Sequence[SpeakerSegment], start: float, end: float) -> Iterato
 
 
 def _connected(segments: Iterable[SpeakerSegment]) -> Iterator[list[SpeakerSegment]]:
-    """Yield groups that share no moment with each other: mostly one segment each."""
+    """Yield groups with silence in between, so that no overlap goes on from one to the next."""
     group: list[SpeakerSegment] = []
-    end = math.inf
+    end = -math.inf
     for segment in segments:
-        if segment.start >= end:
-            yield group
+        if segment.start > end:
+            if group:
+                yield group
             group = [segment]
             end = segment.end
         else:
             group.append(segment)
-            end = segment.end if len(group) == 1 else max(end, segment.end)
+            end = max(end, segment.end)
     if group:
         yield group
 

@@ -66,7 +66,7 @@ def nearest_speakers(
 ) -> Iterator[str | None]:
     """Find who speaks closest to each span, during which nobody does; the earlier on a tie."""
     starts = [segment.start for segment in segments]
-    last_heard = list(accumulate(segments, lambda a, b: b if b.end > a.end else a))
+    last_heard: list[SpeakerSegment] = list(accumulate(segments, _later_to_end))
     for span in spans:
         following = bisect_right(starts, span.start)
         before = last_heard[following - 1] if following else None
@@ -97,6 +97,10 @@ def _meetings(
         first = bisect_right(segments_start, spans[index].start)
         for place in range(first, bisect_left(segments_start, spans[index].end)):
             yield index, segments[place]
+
+
+def _later_to_end(one: SpeakerSegment, other: SpeakerSegment) -> SpeakerSegment:
+    return other if other.end > one.end else one
 
 
 def _loudest(heard: Mapping[str, Sequence[float]]) -> str:

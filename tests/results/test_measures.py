@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mavi_async import (
@@ -54,7 +54,11 @@ def test_time_is_counted_once(result: Diarization) -> None:
         assert expected == result.speaker_duration(speaker) == dict(result.chart())[speaker]
 
 
+TWICE = [SpeakerSegment(n, n + 2.0, speaker) for n in (0.0, 2.0) for speaker in "ab"]
+
+
 @given(RESULTS)
+@example(Diarization.from_segments(TWICE))
 def test_overlaps_say_who_speaks(result: Diarization) -> None:
     """They are in order, without a second missing, and end only where the speakers change."""
     overlaps = result.overlaps()
