@@ -28,11 +28,13 @@ napoleon_custom_sections = ["Source"]
 
 # Only references to our own names are checked: others would need their projects' inventories.
 nitpick_ignore_regex = [("py:.*", r"(?!mavi_async\b).*")]
-# What signatures mention and nobody imports: the type of a default, and that of an argument which
-# accepts the clients of two libraries.
+# What signatures mention and nobody imports: the type of a default, of a dictionary, and those of
+# arguments which accept the objects of other libraries.
 nitpick_ignore = [
+    ("py:class", "mavi_async._rows.SegmentRow"),
     ("py:class", "mavi_async._task.Unset"),
     ("py:class", "mavi_async._transport.HttpClient"),
+    ("py:class", "mavi_async._words.TimedWord"),
 ]
 
 html_theme = "furo"
