@@ -1,6 +1,7 @@
 """Await MAVI speaker identification jobs: submit, be called back, get the result."""
 
 from mavi_async._asset import Asset
+from mavi_async._asset_task import AssetTask
 from mavi_async._client import MaviClient
 from mavi_async._diarization import Diarization
 from mavi_async._dispatcher import Dispatcher
@@ -39,6 +40,7 @@ __all__ = [
     "Asset",
     "AssetError",
     "AssetFailed",
+    "AssetTask",
     "AssetTimeout",
     "AuthenticationError",
     "CallbackLimits",

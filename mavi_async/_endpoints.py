@@ -1,11 +1,15 @@
-"""The billed endpoints of the API, as one account uses them: a queue and a rate at each."""
+"""The endpoints of the API, as one account uses them: a queue and a rate at each."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
+import anyio
+
 from mavi_async._background import Background
 from mavi_async._configuration import BaseUrl
+from mavi_async._errors import ClientClosed
 from mavi_async._gate import Gate
+from mavi_async._questions import Questions
 from mavi_async._records import Intent, Pacing
 from mavi_async._retry import RetryPolicy
 from mavi_async._secret import ApiKey
@@ -14,11 +18,16 @@ from mavi_async._transport import HttpClient, Transport
 from mavi_async._wire import Envelope
 from mavi_async.stores import Lane, TaskStore
 
-__all__ = ["GENERATE", "SUBMIT", "Endpoints"]
+__all__ = ["GENERATE", "METADATA", "SIGN", "SUBMIT", "UPLOAD", "Endpoints"]
 
 SUBMIT: Final = "/transcriptions/async-generate-speaker"
 GENERATE: Final = "/transcriptions/sync-generate-speaker"
-_ENDPOINTS: Final = (SUBMIT, GENERATE)
+UPLOAD: Final = "/upload"
+SIGN: Final = "/upload/signed-url"
+METADATA: Final = "/{asset_id}/metadata"
+_BILLED: Final = (SUBMIT, GENERATE)
+_FREE: Final = (UPLOAD, SIGN, METADATA)
+_STORAGE: Final = 1
 _MAX_IN_FLIGHT: Final = 8
 
 T = TypeVar("T")
@@ -58,15 +67,14 @@ class Endpoints:
             base_url,
             key,
             http_client=http_client,
-            max_connections=_MAX_IN_FLIGHT * len(_ENDPOINTS),
+            max_connections=_MAX_IN_FLIGHT * (len(_BILLED) + len(_FREE) + _STORAGE),
         )
-        origin = "{}://{}:{}".format(*base_url.origin)
-        self._gates = {
-            path: Gate(
-                store.pacer(Lane(origin, account, path), interval), max_in_flight=_MAX_IN_FLIGHT
-            )
-            for path in _ENDPOINTS
-        }
+        self._origin = "{}://{}:{}".format(*base_url.origin)
+        self._interval = interval
+        self._is_closed = False
+        # A client has a say in a rate for as long as it has a gate: in the others', once it asks.
+        self._gates = {path: self._make_gate(path) for path in _BILLED}
+        self._storing: anyio.Semaphore | None = None
 
     def open(self) -> None:
         """Make the HTTP client, unless one was given.
@@ -97,6 +105,26 @@ class Endpoints:
             read=read,
         )
 
+    def questions(self, path: str) -> Questions:
+        """Make what asks an endpoint for something that bills nothing.
+
+        Raises:
+            ClientClosed: If the client was closed.
+        """
+        if self._is_closed:
+            raise ClientClosed("the client is closed: make a new one")
+        gate = self._gates.get(path)
+        if gate is None:
+            gate = self._gates[path] = self._make_gate(path)
+        return Questions(self._transport, gate, self._retry)
+
+    @property
+    def storing(self) -> anyio.Semaphore:
+        """Bounds how many files are on their way to signed URLs, which have no queue."""
+        if self._storing is None:
+            self._storing = anyio.Semaphore(_MAX_IN_FLIGHT)
+        return self._storing
+
     def queue(self, path: str) -> Pacing:
         """Tell how long the queue of an endpoint is."""
         gate = self._gates.get(path)
@@ -104,6 +132,7 @@ class Endpoints:
 
     def close_queues(self) -> None:
         """Send everybody away whose turn has not come."""
+        self._is_closed = True
         for gate in self._gates.values():
             gate.close()
         self._gates.clear()  # with them goes this client's say in the account's rate
@@ -111,3 +140,7 @@ class Endpoints:
     async def aclose(self) -> None:
         """Close the HTTP client, unless it was given."""
         await self._transport.aclose()
+
+    def _make_gate(self, path: str) -> Gate:
+        lane = Lane(self._origin, self._account, path)
+        return Gate(self._store.pacer(lane, self._interval), max_in_flight=_MAX_IN_FLIGHT)

@@ -16,11 +16,11 @@ from mavi_async._configuration import is_loopback
 from mavi_async._errors import ApiError, RequestRejected, ServiceUnavailable
 from mavi_async._structure import Malformed
 
-__all__ = ["SignedUrl", "classify_storage", "is_refused", "read_signed_url", "storage_error"]
+__all__ = ["SignedUrl", "classify_storage", "may_have_expired", "read_signed_url", "storage_error"]
 
 _CODE: Final = re.compile(rb"<Code>([A-Za-z]{1,60})</Code>")
-# What storages answer to a URL that has expired or was used up, apart from what else it may mean.
-_REFUSALS: Final = (400, 401, 403, 404, 410)
+# What storages answer to a URL that has expired or was used up, among others.
+_EXPIRED: Final = (401, 403, 410)
 
 
 @attrs.frozen
@@ -82,9 +82,9 @@ def classify_storage(attempt: Attempt) -> Outcome:
     return classify(attempt)
 
 
-def is_refused(attempt: Attempt) -> bool:
+def may_have_expired(attempt: Attempt) -> bool:
     """Whether a fresh URL may be what is needed."""
-    return isinstance(attempt, Reply) and attempt.status in _REFUSALS
+    return isinstance(attempt, Reply) and attempt.status in _EXPIRED
 
 
 def storage_error(attempt: Attempt, url: SignedUrl) -> ApiError:

@@ -71,6 +71,11 @@ class SpeakerJobs:
                 if taken.intent.task_id is not None and taken.intent.asset_id == asset_id:
                     return await self._task_of(taken.intent, taken.intent.task_id)
 
+    async def asset_of(self, key: str) -> str | None:
+        """Find what was submitted under an idempotency key, unless nothing came of it."""
+        intent = await in_time(self.store.find_intent(self.account, key))
+        return None if intent is None or intent.state is IntentState.NOT_SENT else intent.asset_id
+
     async def record(self, envelope: Envelope, _: bytes, intent: Intent) -> SpeakerTask:
         """Record an accepted job before its task is handed out."""
         task_id = submitted_task_id(envelope)

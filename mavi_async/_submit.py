@@ -29,7 +29,7 @@ from mavi_async._wire import Envelope, request_body
 from mavi_async.stores import TaskStore
 from mavi_async.stores._deadline import eventually, in_time
 
-__all__ = ["KeyTaken", "Submitter"]
+__all__ = ["KeyTaken", "Submitter", "end_turn"]
 
 log = logging.getLogger("mavi_async")
 
@@ -158,7 +158,7 @@ class Submitter(Generic[T]):
                 await turn.unanswered(sent=turn.has_left)
             raise
         outcome = classify(attempt)
-        await _end(turn, attempt, outcome)
+        await end_turn(turn, attempt, outcome)
         result = await self._accepted(attempt, intent) if outcome is Outcome.ACCEPTED else None
         if result is None:
             await self._note_failure(attempt, outcome, intent)
@@ -245,7 +245,8 @@ def _check_own(kept: Intent, intent: Intent) -> None:
         raise KeyTaken(kept)
 
 
-async def _end(turn: Turn, attempt: Attempt, outcome: Outcome) -> None:
+async def end_turn(turn: Turn, attempt: Attempt, outcome: Outcome) -> None:
+    """Tell a turn what came of its request."""
     if isinstance(attempt, Failure):
         await turn.unanswered(sent=attempt.sent)
     elif outcome is Outcome.MAYBE_LIMITED:

@@ -29,7 +29,12 @@ from mavi_async._errors import (
     SubmitOutcomeUnknown,
     WebhookNotConfigured,
 )
-from mavi_async._signed_url import classify_storage, is_refused, read_signed_url, storage_error
+from mavi_async._signed_url import (
+    classify_storage,
+    may_have_expired,
+    read_signed_url,
+    storage_error,
+)
 
 ENDPOINT = Endpoint("/transcriptions/async-generate-speaker", "mavi.example:443")
 LIMIT = "Request has exceeded the limit."
@@ -381,7 +386,7 @@ STORAGE: list[tuple[Attempt, Outcome, bool, type[ApiError]]] = [
     (Reply(200, envelope("0003")), Outcome.REJECTED, False, ServiceUnavailable),
     (Reply(307), Outcome.REJECTED, False, RequestRejected),
     (Reply(403, EXPIRED), Outcome.REJECTED, True, RequestRejected),
-    (Reply(400, b"signature=abc"), Outcome.REJECTED, True, RequestRejected),
+    (Reply(400, b"signature=abc"), Outcome.REJECTED, False, RequestRejected),
     (Reply(411), Outcome.REJECTED, False, RequestRejected),
     (Reply(429), Outcome.LIMITED, False, RequestRejected),
     (Reply(500, b"signature=abc"), Outcome.UNKNOWN, False, ServiceUnavailable),
@@ -390,14 +395,14 @@ STORAGE: list[tuple[Attempt, Outcome, bool, type[ApiError]]] = [
 ]
 
 
-@pytest.mark.parametrize(("attempt", "outcome", "refused", "kind"), STORAGE)
+@pytest.mark.parametrize(("attempt", "outcome", "expired", "kind"), STORAGE)
 def test_what_a_storage_answers(
-    attempt: Attempt, outcome: Outcome, refused: bool, kind: type[ApiError]
+    attempt: Attempt, outcome: Outcome, expired: bool, kind: type[ApiError]
 ) -> None:
     """It has no envelope, and no error repeats what it says: that may be the signature."""
     error = storage_error(attempt, SIGNED)
 
-    assert (outcome, refused) == (classify_storage(attempt), is_refused(attempt))
+    assert (outcome, expired) == (classify_storage(attempt), may_have_expired(attempt))
     assert kind is type(error)
     assert ("POST /put?[redacted]", "s.example") == (error.endpoint, error.host)
     assert "abc" not in repr(vars(error))
