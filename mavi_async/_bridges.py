@@ -77,11 +77,7 @@ class Bridges(Diarized):
         from mavi_async.formats._lanes import colours
         from mavi_async.formats._palette import LIGHT
 
-        if ax is None:
-            height = 1.2 + 0.35 * self.num_speakers
-            pyplot = _extra("matplotlib.pyplot", "plot")
-            ax = pyplot.subplots(figsize=(10, height), layout="constrained")[1]
-        assert ax is not None  # noqa: S101 - pyplot is not typed here
+        ax = ax or _new_axes(self.num_speakers)
         lanes: dict[str, list[tuple[float, float]]] = {}
         for segment in self.segments:
             lanes.setdefault(segment.speaker, []).append((segment.start, segment.duration))
@@ -144,6 +140,12 @@ def _extra(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         message = f'this needs {module}: pip install "mavi-async[{extra}]"'
         raise ConfigurationError(message) from error
+
+
+def _new_axes(lanes: int) -> "Axes":
+    pyplot = _extra("matplotlib.pyplot", "plot")
+    ax: Axes = pyplot.subplots(figsize=(10, 1.2 + 0.35 * lanes), layout="constrained")[1]
+    return ax
 
 
 def _annotation(diarized: Diarized, segments: Iterable[SpeakerSegment]) -> "Annotation":

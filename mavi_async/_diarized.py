@@ -11,6 +11,8 @@ __all__ = ["Diarized"]
 
 NO_USAGE: Final = Usage()
 
+_LONGEST_NAME: Final = 80
+
 
 @attrs.frozen(repr=False)
 class Diarized:
@@ -88,9 +90,12 @@ class Diarized:
         return len(self.segments)
 
     def __repr__(self) -> str:
+        # A name may come from a file, and a log line of it is to stay a line.
+        name = (self.uri or self.task_id or "")[:_LONGEST_NAME]
+        shown = "".join(character if character.isprintable() else "\ufffd" for character in name)
         return (
-            f"<{type(self).__name__} {self.uri or self.task_id or ''!s}: {len(self.segments)} "
-            f"segments, {self.num_speakers} speakers, {self.duration:.1f} s>"
+            f"<{type(self).__name__} {shown}: {len(self.segments)} segments, "
+            f"{self.num_speakers} speakers, {self.duration:.1f} s>"
         )
 
     def _with(self, segments: Iterable[SpeakerSegment]) -> Self:

@@ -102,6 +102,8 @@ def test_a_result_shows_its_size_and_not_its_content() -> None:
     assert "<Diarization re_1: 4 segments, 3 speakers, 60.0 s>" == repr(named)
     assert "<Diarization t: 0 segments, 0 speakers, 0.0 s>" == repr(Diarization((), task_id="t"))
     assert "<Diarization : 0 segments, 0 speakers, 0.0 s>" == repr(Diarization(()))
+    assert "<Diarization a\ufffd\ufffdb" == repr(Diarization((), uri="a\n\ud800b" * 10**5))[:17]
+    assert 200 > len(repr(Diarization((), uri="a\n" * 10**5)))
     assert "pyannote" == named.model
 
 
