@@ -45,6 +45,7 @@ from mavi_async import (
     TaskStateError,
     TaskStore,
     TaskTimeout,
+    TimeSpan,
     Unmatched,
     Usage,
     WebhookNotConfigured,
@@ -178,6 +179,31 @@ def look_inside(diarization: Diarization) -> None:
     assert_type(diarization.usage.prompt_tokens, int | None)
     assert_type(Diarization.from_segments([SpeakerSegment(0.0, 1.0, "A")], uri="a"), Diarization)
     assert_type(attrs.evolve(diarization, uri="b"), Diarization)
+
+
+def work_with(diarization: Diarization, words: list[dict[str, object]]) -> None:
+    """What is done with a result."""
+    clean = diarization.support(0.5).drop_short(1).exclusive().relabel().shift(2).clip()
+    assert_type(clean, Diarization)
+    assert_type(clean.crop(1, 2, "loose").subset(["a"]).rename({"a": "b"}).turns(1), Diarization)
+    for start, end in clean.gaps():
+        assert_type((start, end), tuple[float, float])
+    for overlap in clean.overlaps():
+        assert_type(overlap.speakers, tuple[str, ...])
+    assert_type(clean.extent, TimeSpan)
+    assert_type(clean.argmax(), str | None)
+    assert_type(clean.at(1), tuple[str, ...])
+    assert_type(clean.assign_speakers(words, fill_nearest=True), list[str | None])
+    for segment, track, speaker in clean.itertracks(yield_label=True):
+        assert_type((segment, track, speaker), tuple[SpeakerSegment, int, str])
+    for segment, track in clean.itertracks():
+        assert_type((segment, track), tuple[SpeakerSegment, int])
+    assert_type(clean.der(diarization, collar=0.5), float)
+    assert_type(clean.to_rttm(), str)
+    assert_type(clean.to_records()[0]["speaker"], str)
+    assert_type(Diarization.from_callback(b"{}"), Diarization)
+    assert_type(Diarization.from_records(clean.to_records()), Diarization)
+    assert_type(Diarization.load("talk.rttm"), Diarization)
 
 
 def configure(store: TaskStore, http_client: httpx.AsyncClient) -> None:
