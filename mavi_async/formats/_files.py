@@ -41,7 +41,7 @@ def save(
         _replace(Path(os.path.realpath(path)), text.encode())
     except OSError as error:
         raise ConfigurationError(
-            f"cannot write {os.fspath(path)!r}: {error.strerror}{_advice(Path(path))}"
+            f"cannot write {os.fspath(path)!r}: {error.strerror}{_advice(path)}"
         ) from error
 
 
@@ -85,10 +85,10 @@ def _replace(path: Path, content: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _advice(path: Path) -> str:
-    if path.is_dir():
+def _advice(path: str | os.PathLike[str]) -> str:
+    if os.path.isdir(path):  # noqa: PTH112 - unlike that of pathlib, it raises nothing
         return "; give the name of a file in it"
-    return "" if path.parent.is_dir() else "; create the folder first"
+    return "" if os.path.isdir(Path(path).parent) else "; create the folder first"  # noqa: PTH112
 
 
 def _content(path: Path) -> bytes:

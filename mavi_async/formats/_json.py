@@ -127,20 +127,27 @@ def _read_result(document: Mapping[str, object], uri: str | None) -> Diarization
     segments = document["segments"]
     if not isinstance(segments, list):
         raise ConfigurationError("$.segments of the JSON text: expected a list")
-    named = _field(document, "uri", str) or _field(document, "asset_id", str)
+    named = _field(document, "uri" if "uri" in document else "asset_id", str)
     result = Diarization.from_segments(
         _segments(segments, "$.segments"),
         task_id=_field(document, "task_id", str),
-        uri=uri or named,
+        uri=named if uri is None else uri,
         usage=Usage(
             _number(usage, "duration"),
             _field(usage, "model", str),
             _field(usage, "output_tokens", int),
             _field(usage, "prompt_tokens", int),
         ),
-        raw=(_field(document, "raw", str) or "").encode("utf-8", "surrogateescape"),
+        raw=_raw(_field(document, "raw", str) or ""),
     )
     return attrs.evolve(result, dropped=result.dropped + (_field(document, "dropped", int) or 0))
+
+
+def _raw(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise ConfigurationError("$.raw of the JSON text: half of a surrogate pair") from None
 
 
 def _segments(rows: list[object], name: str) -> list[SpeakerSegment]:

@@ -16,6 +16,7 @@ import webvtt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from praatio import textgrid  # type: ignore[import-untyped]  # it has no types
+from praatio.utilities.constants import Interval  # type: ignore[import-untyped]
 from pyannote.database.util import load_lab, load_rttm, load_uem
 
 from mavi_async._diarization import Diarization
@@ -164,13 +165,13 @@ def read_with_praatio(text: str, folder: Path) -> Rows:
     grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=True, reportingMode="error")
     rows: list[tuple[float, float, str]] = []
     for tier in grid.tiers:
-        assert isinstance(tier, textgrid.IntervalTier)
-        bounds = [(each.start, each.end) for each in tier.entries]
+        entries = [each for each in tier.entries if isinstance(each, Interval)]
+        bounds = [(each.start, each.end) for each in entries]
         assert [0, *(end for _, end in bounds)] == [
             *(start for start, _ in bounds),
             grid.maxTimestamp,
         ]
-        rows += [(each.start, each.end, tier.name) for each in tier.entries if each.label]
+        rows += [(each.start, each.end, tier.name) for each in entries if each.label]
     return in_milliseconds(rows)
 
 
