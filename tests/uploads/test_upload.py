@@ -4,16 +4,21 @@ import asyncio
 import contextlib
 import hashlib
 import io
+import json
+import logging
 import threading
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import attrs
 import httpx
 import httpx2
 import pytest
 
 from mavi_async import (
+    ApiError,
     AuthenticationError,
     ClientClosed,
     ConfigurationError,
@@ -443,3 +448,37 @@ async def test_an_upload_that_does_not_get_on_ends(monkeypatch: pytest.MonkeyPat
     stuck.gone.set()
     server.close()
     await server.wait_closed()
+
+
+@pytest.mark.fault("an error report")
+@pytest.mark.parametrize(
+    "fault",
+    [Fault("answer", status=500), Fault("answer", status=401), Fault("reset"), Fault("close")],
+    ids=repr,
+)
+@pytest.mark.asyncio
+async def test_nothing_shows_the_key(
+    fault: Fault, client_for: "MakeClient", caplog: pytest.LogCaptureFixture
+) -> None:
+    """Although an answer repeats it, and at every level of every log."""
+    key = "sk-mavi-CANARY-0123456789"
+    body = json.dumps({"code": "0003", "msg": key})
+    endpoints: list[Any] = ["upload", "signed-url", "storage", "metadata"]
+    shown = []
+    with caplog.at_level(logging.DEBUG), Emulator(1e6, api_key=key) as emulator:
+        emulator.inject(*(attrs.evolve(fault, endpoint=each, body=body) for each in endpoints))
+        async with client_for(emulator, retry="never") as client:
+            calls: list[Awaitable[object]] = [
+                client.upload(CONTENT, filename="a.ogg"),
+                client.upload(CONTENT, filename="a.ogg", via="signed-url"),
+                client.upload(CONTENT, filename="a.ogg", via="signed-url"),
+                client.asset("re_1"),
+            ]
+            for call in calls:
+                with pytest.raises(ApiError) as caught:
+                    await call
+                shown += traceback.format_exception(caught.value)
+                shown += [repr(vars(caught.value)), repr(client.asset_task("re_1"))]
+
+    assert shown
+    assert "CANARY" not in "\n".join([*shown, caplog.text])
