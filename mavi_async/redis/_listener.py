@@ -7,8 +7,8 @@ was published while there was no connection is lost: so each new one tells to lo
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NoReturn, TypeVar
 
 from redis import exceptions
 
@@ -24,6 +24,9 @@ log = logging.getLogger("mavi_async")
 _SILENCE: Final = 2.5
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 5.0
+_CLOSED: Final = "the store was closed meanwhile: call again"
+
+T = TypeVar("T")
 
 
 class _Watcher:
@@ -100,6 +103,8 @@ class Listener:
             task.add_done_callback(self._ending.discard)
             with contextlib.suppress(RuntimeError):  # the loop has ended, and the task with it
                 task.cancel()
+                if not self._attempt.done():  # somebody may still wait for it
+                    self._attempt.set_result(StoreError(_CLOSED))
 
     async def _run(self) -> None:
         wait = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
@@ -113,31 +118,29 @@ class Listener:
             else:
                 self._attempt.set_result(error)
             self._attempt = asyncio.get_running_loop().create_future()
-            _end_if_cancelled()
             await asyncio.sleep(next(wait))
 
     async def _listen(self, *, is_new: bool) -> StoreError:
         """Listen for as long as the connection lasts, and return what ended it."""
         pubsub: Any = self._server.client.pubsub()
         try:
-            await self._server.in_time(pubsub.subscribe(self._channel))
+            await _unless_ended(self._server.in_time(pubsub.subscribe(self._channel)))
             await self._hear(pubsub, is_new=is_new)
         except StoreError as error:
             return error
         except Exception as error:  # noqa: BLE001 - or nobody would ever listen again
             return store_error(error, self._server.address)
         finally:
-            await pubsub.aclose()
+            await _unless_ended(pubsub.aclose())
 
     async def _hear(self, pubsub: Any, *, is_new: bool) -> NoReturn:
         loop = asyncio.get_running_loop()
         asked_at: float | None = None
         while True:
-            _end_if_cancelled()
-            message = await pubsub.get_message(timeout=_SILENCE)
+            message = await _unless_ended(pubsub.get_message(timeout=_SILENCE))
             if message is None:
                 if asked_at is None:
-                    await pubsub.ping()
+                    await _unless_ended(pubsub.ping())
                     asked_at = loop.time()
                 elif loop.time() - asked_at >= _SILENCE:
                     raise exceptions.TimeoutError("it does not say a word")
@@ -159,9 +162,13 @@ class Listener:
             loop.call_soon(watcher.hint, task_id)
 
 
-def _end_if_cancelled() -> None:
-    # Python 3.11's wait_for, which redis-py writes with, forgets a cancellation that comes just
-    # as it is done.
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+async def _unless_ended(work: Awaitable[T]) -> T:
+    """Wait for something of redis-py's, which may forget that the listener is to end."""
+    try:
+        return await work
+    finally:
+        # Python 3.11's wait_for, which redis-py writes with, forgets a cancellation that comes
+        # just as it is done.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError

@@ -9,6 +9,7 @@ import pytest
 from redis import ConnectionError as NotConnected
 from redis.asyncio import ConnectionPool, Redis, UnixDomainSocketConnection
 
+from mavi_async import StoreError
 from mavi_async.redis import RedisStore, _listener
 
 if TYPE_CHECKING:
@@ -64,3 +65,17 @@ async def test_a_listener_ends_although_its_cancellation_was_forgotten(
             await (await closing)
 
     assert {asyncio.current_task()} == asyncio.all_tasks()
+
+
+@pytest.mark.asyncio
+async def test_whoever_begins_to_watch_a_store_that_is_closed_is_told(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once: nobody listens any more."""
+    monkeypatch.setattr("mavi_async.redis._server.STORE_SECONDS", 60.0)
+    watching = asyncio.create_task(store.watch(lambda _: None))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await store.aclose()
+        with pytest.raises(StoreError, match="closed meanwhile"):
+            await watching
