@@ -1,5 +1,6 @@
 """The invariants, each by its name."""
 
+import asyncio
 import gc
 from collections import Counter
 from collections.abc import Collection
@@ -76,20 +77,27 @@ class Checks:
         world = self._world
         for name in {*world.server.jobs, *(fed.name for fed in world.fed)}:
             world.job(name)
-        for name, job in world.jobs.items():
-            label = label_of(await world.observer.get_callback(name))
+        jobs = tuple(world.jobs.values())
+        for job, (label, is_known) in zip(
+            jobs, await asyncio.gather(*map(self._kept, jobs)), strict=True
+        ):
             if label not in (possible := self._possible(job)):
                 self._say_what_is_wrong(job, label, possible)
             if label is None:
                 job.is_seen = job.may_be_seen = False
             else:
                 job.received_at = job.received_at if job.label else CLOCK.now
-                job.may_be_seen |= name in world.referred
+                job.may_be_seen |= job.name in world.referred
             job.label = label
-            is_known = await world.observer.get_submission(name) is not None
             if job.is_known and not is_known:
-                raise Broken("I16", f"the submission of {name} has vanished")
+                raise Broken("I16", f"the submission of {job.name} has vanished")
             job.is_known = is_known
+
+    async def _kept(self, job: Job) -> tuple[str | None, bool]:
+        """Which body the store has of a job, and whether it has its submission."""
+        observer = self._world.observer
+        body = await observer.get_callback(job.name)
+        return label_of(body), await observer.get_submission(job.name) is not None
 
     def _possible(self, job: Job) -> Collection[str | None]:
         fed = [each for each in self._world.fed if each.name == job.name]

@@ -20,14 +20,14 @@ def run(kind: str, opener: "OpenWorld", chosen: settings) -> None:
     run_state_machine_as_test(type(f"Story_{kind}", (Story,), attributes), settings=chosen)
 
 
-@pytest.mark.parametrize(("kind", "count"), [("memory", 100), ("sqlite", 20)])
+@pytest.mark.parametrize(("kind", "count"), [("memory", 100), ("sqlite", 20), ("redis", 12)])
 def test_every_story_ends_well(kind: str, count: int, open_world: "OpenWorld") -> None:
-    """All invariants hold after each step, on either store."""
+    """All invariants hold after each step, on each store."""
     run(kind, open_world, settings(SETTINGS, max_examples=count))
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize(("kind", "count"), [("memory", 1_000), ("sqlite", 300)])
+@pytest.mark.parametrize(("kind", "count"), [("memory", 1_000), ("sqlite", 300), ("redis", 300)])
 def test_every_long_story_ends_well(kind: str, count: int, open_world: "OpenWorld") -> None:
     """Other and longer stories on each run."""
     chosen = settings(SETTINGS, max_examples=count, stateful_step_count=50, derandomize=False)
