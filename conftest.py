@@ -16,6 +16,9 @@ import mavi_async
 SHARED_DATA = Path(__file__).resolve().parent.parent / "shared" / "data"
 NO_SHARED_DATA = "no ../shared/data beside the project"
 
+# Where the tests are that take longest. Started first, none is left alone at the end of a run.
+LONGEST = ["stateful", "soak", "crash", "end_to_end", "pictures", "faults", "examples", "cli"]
+
 collect_ignore = ["tests/typing"]  # read by the type checkers, never run
 
 
@@ -64,6 +67,18 @@ def no_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.delenv("SSL_CERT_FILE", raising=False)
         patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("no_certificates")))
         yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest files come first; otherwise the order stays."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.parent
+        names = [each.name for each in (folder, *folder.parents)]
+        return next((n for n, name in enumerate(LONGEST) if name in names), len(LONGEST))
+
+    items.sort(key=place)
 
 
 def pytest_report_header() -> str:

@@ -1,6 +1,7 @@
 """The gates of the project: ``nox`` runs them all, ``nox -s NAME`` one of them."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -43,11 +44,16 @@ CORE_LAYERS = ",".join(
     ]
 )
 
+TYPE_CHECKERS = (("mypy",), ("pyright", "--warnings"))
 # Most tests wait rather than compute. A page's code blocks build on each other: one process each.
-PARALLEL = ("-n", "3", "--dist", "loadfile", "-m", "not alone and not torture")
+# The files stay in the order of conftest.py, which lets those start first that take longest.
+PARALLEL = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+TOGETHER = ("-m", "not alone and not torture")
 ALONE = ("-m", "alone and not torture")
 # The tests of the tests: with a bug put in, a property must break.
 PLANTED = "planted_bug_is_noticed or planted_leaks"
+# What repeats, thousands of times, lines that other tests run: coverage would only slow it down.
+MANY = "every_story or flood_of_unknown or thousand_tasks or thousands_of_submits or of_tasks_leave"
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["build", "lint", "typing", "docs", "tests", "coverage"]
@@ -58,12 +64,23 @@ def group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PROJECT, name)
 
 
+def tests_alone() -> list[str]:
+    """The files with tests that run alone: importing all others takes as long as one of these."""
+    files = sorted(Path("tests").rglob("test_*.py"))
+    return [str(path) for path in files if "pytest.mark.alone" in path.read_text("utf-8")]
+
+
+def install(session: nox.Session, *requirements: str) -> None:
+    """Install without compiling: most of the many modules are never imported."""
+    session.install("--no-compile", *requirements)
+
+
 def install_wheel(session: nox.Session, extras: str, *requirements: str) -> None:
     """Install what users get: the wheel that the build session made, not the checkout."""
     [wheel] = DIST.glob("*.whl")
     # In a reused environment pip would keep an older build of the same version.
-    session.install("--force-reinstall", "--no-deps", str(wheel))
-    session.install(f"{wheel}[{extras}]", *requirements)
+    install(session, "--force-reinstall", "--no-deps", str(wheel))
+    install(session, f"{wheel}[{extras}]", *requirements)
 
 
 @nox.session
@@ -91,9 +108,11 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check types with both checkers: package, tests, and the user files in tests/typing."""
-    session.install(f".[{EXTRAS}]", *group("test"), *group("typing"))
-    session.run("mypy")
-    session.run("pyright", "--warnings")
+    install(session, f".[{EXTRAS}]", *group("test"), *group("typing"))
+    with ThreadPoolExecutor() as pool:
+        checks = [pool.submit(session.run, *command) for command in TYPE_CHECKERS]
+    for check in checks:
+        check.result()
 
 
 @nox.session(requires=["build"])
@@ -113,13 +132,17 @@ def tests(session: nox.Session) -> None:
     # Whoever asks for some tests may ask for none of one kind.
     codes = [0, 5] if session.posargs else [0]
     pytest = ["pytest"]
+    left_out = PLANTED
     if session.python == PYTHONS[0]:
-        # These take long under coverage, and do not depend on the version of Python.
-        planted = ("--dist", "load", "-k", PLANTED)
-        session.run("pytest", *PARALLEL, *planted, *session.posargs, env=env, success_codes=codes)
+        # The planted bugs do not depend on the version of Python.
+        apart = (*TOGETHER, "-k", f"{PLANTED} or {MANY}")
+        run = ("pytest", *PARALLEL, "--dist", "load", *apart, *session.posargs)
+        session.run(*run, env=env, success_codes=codes)
         session.run("coverage", "erase", env=env)
         pytest = ["coverage", "run", "-m", "pytest"]
-    for kind in ((*PARALLEL, "-k", f"not ({PLANTED})"), ALONE):
+        left_out = f"{PLANTED} or {MANY}"
+    alone = (*ALONE, *(() if session.posargs else tests_alone()))
+    for kind in ((*PARALLEL, *TOGETHER, "-k", f"not ({left_out})"), alone):
         session.run(*pytest, *kind, *session.posargs, env=env, success_codes=codes)
 
 
