@@ -1,5 +1,6 @@
 """Telling formats apart."""
 
+import json
 import os
 import re
 from pathlib import PurePath
@@ -18,7 +19,6 @@ _VAGUE: Final = ("", ".txt", ".log", ".body", ".raw")
 _LOOKS: Final = (
     ("vtt", re.compile(r"WEBVTT(\s|$)")),
     ("textgrid", re.compile(r'(File type = )?"ooTextFile"')),
-    ("jsonl", re.compile(r'\{(?=.*"start").*\}\s*$')),
     ("json", re.compile(r"[\[{]")),
     ("rttm", re.compile(rf"({'|'.join(map(re.escape, ['SPEAKER', *OTHER_TYPES]))})\s|;;")),
     ("audacity", re.compile(r"[\d.]+\t[\d.]+\t")),
@@ -36,6 +36,8 @@ def recognised(path: str | os.PathLike[str], text: str) -> Format:
     if PurePath(path).suffix.lower() not in _VAGUE:
         return format_of(path)
     first = next((line.lstrip() for _, line in lines(text)), "")
+    if _is_segment(first):
+        return FORMATS["jsonl"]
     for name, look in _LOOKS:
         if look.match(first):
             return FORMATS[name]
@@ -43,3 +45,12 @@ def recognised(path: str | os.PathLike[str], text: str) -> Format:
         "neither its name nor its first line tells the format: "
         f"name one of {', '.join(each.name for each in FORMATS.values() if each.read)}"
     )
+
+
+def _is_segment(line: str) -> bool:
+    """Tell a segment from a callback, which is one line as well, and has segments within."""
+    try:
+        document = json.loads(line) if line.startswith("{") else None
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and "start" in document

@@ -160,12 +160,13 @@ def test_content_tells_the_format(name: str, tmp_path: Path) -> None:
 
 
 def test_a_saved_callback_is_recognised(tmp_path: Path) -> None:
-    """Whatever its file is called."""
+    """Whatever its file is called, and whether it is one line or many."""
     for name in ("callback.json", "body.txt", "a1b2"):
-        path = tmp_path / name
-        path.write_text(json.dumps(CALLBACK, indent=1), encoding="utf-8")
+        for indent in (None, 1):
+            path = tmp_path / name
+            path.write_text(json.dumps(CALLBACK, indent=indent), encoding="utf-8")
 
-        assert "a1b2" == load(path).uri
+            assert "a1b2" == load(path).uri
 
 
 def test_rttm_of_several_recordings(tmp_path: Path) -> None:
