@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mavi_async import (
@@ -20,6 +20,9 @@ from mavi_async import (
 
 if TYPE_CHECKING:
     from tests.results.conftest import Make
+
+# A busy machine is no failure.
+PATIENT = settings(deadline=None)
 
 SECONDS = st.integers(0, 24).map(float)
 SEGMENTS = st.lists(st.builds(SpeakerSegment, SECONDS, SECONDS, st.sampled_from("abcd")))
@@ -43,6 +46,7 @@ def seconds_of(*spans: TimeSpan | Overlap | SpeakerSegment) -> list[int]:
     return [second for span in spans for second in range(int(span.start), int(span.end))]
 
 
+@PATIENT
 @given(RESULTS)
 def test_time_is_counted_once(result: Diarization) -> None:
     """However many speak, and however often the same speaker is listed."""
@@ -57,8 +61,10 @@ def test_time_is_counted_once(result: Diarization) -> None:
 TWICE = [SpeakerSegment(n, n + 2.0, speaker) for n in (0.0, 2.0) for speaker in "ab"]
 
 
+@PATIENT
 @given(RESULTS)
 @example(Diarization.from_segments(TWICE))
+@example(Diarization.from_segments(SpeakerSegment(0.0, 1.0, speaker) for speaker in "abc"))
 def test_overlaps_say_who_speaks(result: Diarization) -> None:
     """They are in order, without a second missing, and end only where the speakers change."""
     overlaps = result.overlaps()
@@ -67,12 +73,14 @@ def test_overlaps_say_who_speaks(result: Diarization) -> None:
     for overlap in overlaps:
         assert all(set(overlap.speakers) == speaking(result, t) for t in seconds_of(overlap))
         assert tuple(sorted(overlap.speakers)) == overlap.speakers
+        assert overlap.duration > 0
     assert not any(
         earlier.end == later.start and earlier.speakers == later.speakers
         for earlier, later in pairwise(overlaps)
     )
 
 
+@PATIENT
 @given(RESULTS)
 def test_gaps_are_the_silence_in_between(result: Diarization) -> None:
     """With all speech they make up the extent, and no two of them touch."""
@@ -84,6 +92,7 @@ def test_gaps_are_the_silence_in_between(result: Diarization) -> None:
     assert not any(earlier.end >= later.start for earlier, later in pairwise(gaps))
 
 
+@PATIENT
 @given(RESULTS, st.integers(-1, 50).map(lambda half: half / 2))
 def test_a_moment_belongs_to_whoever_speaks_from_then_on(result: Diarization, t: float) -> None:
     """A start is in its segment, an end is not; nobody is named twice, the first to begin first."""
@@ -106,6 +115,7 @@ def test_the_most_talkative_is_the_first_of_the_chart(make: "Make") -> None:
     assert NOBODY.argmax() is None
 
 
+@PATIENT
 @given(RESULTS.filter(bool))
 def test_shares_add_up_to_one(result: Diarization) -> None:
     """They are fractions of all talk time, as in pyannote, not per cent."""

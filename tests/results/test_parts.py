@@ -6,13 +6,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mavi_async import Diarization, SpeakerSegment, Usage
 
 if TYPE_CHECKING:
     from tests.results.conftest import Make
+
+# A busy machine is no failure.
+PATIENT = settings(deadline=None)
 
 SECONDS = st.integers(0, 24).map(float)
 SEGMENTS = st.lists(st.builds(SpeakerSegment, SECONDS, SECONDS, st.sampled_from("abcd")))
@@ -62,6 +65,7 @@ def test_a_step_keeps_what_the_result_is_of(step: Callable[[Diarization], Diariz
     assert sorted(after.segments) == [*after.segments]
 
 
+@PATIENT
 @given(RESULTS, st.lists(SECONDS, unique=True))
 def test_crops_of_a_partition_add_up(result: Diarization, cuts: list[float]) -> None:
     """Every second of every speaker is in exactly one of the parts."""
@@ -75,6 +79,7 @@ def test_crops_of_a_partition_add_up(result: Diarization, cuts: list[float]) -> 
         assert result.speaker_duration(speaker) == talk
 
 
+@PATIENT
 @given(RESULTS, SECONDS, st.integers(1, 10))
 def test_modes_of_a_crop(result: Diarization, start: float, length: int) -> None:
     """Strict keeps what lies within, loose also what reaches beyond, which intersection cuts."""
@@ -86,6 +91,7 @@ def test_modes_of_a_crop(result: Diarization, start: float, length: int) -> None
     assert {(s, t) for s, t in heard(result) if start <= t < end} == heard(result.crop(start, end))
 
 
+@PATIENT
 @given(RESULTS, COLLARS, COLLARS)
 def test_support_is_idempotent_and_monotone(result: Diarization, one: float, two: float) -> None:
     """Joining again changes nothing, a larger collar joins at least as much."""
@@ -98,6 +104,7 @@ def test_support_is_idempotent_and_monotone(result: Diarization, one: float, two
     assert len(large) <= len(small) <= len(result)
 
 
+@PATIENT
 @given(RESULTS, COLLARS)
 def test_support_leaves_no_shorter_pause(result: Diarization, collar: float) -> None:
     """It fills pauses strictly shorter than the collar, and no others."""
@@ -120,6 +127,7 @@ def test_a_pause_as_long_as_the_collar_stays(make: "Make") -> None:
     assert ["0-5 a"] == rows(result.support(2.001))
 
 
+@PATIENT
 @given(RESULTS)
 def test_exclusive_leaves_one_voice_at_a_time(result: Diarization) -> None:
     """No overlap, the same speech, and nobody says what they did not say."""
@@ -131,6 +139,7 @@ def test_exclusive_leaves_one_voice_at_a_time(result: Diarization) -> None:
     assert alone.exclusive() == alone
 
 
+@PATIENT
 @given(RESULTS)
 def test_exclusive_follows_its_rule(result: Diarization) -> None:
     """Second by second: who has the floor keeps it, then it goes to who began first."""
@@ -173,6 +182,7 @@ def test_turns_alternate(make: "Make") -> None:
     assert ["0-14 a", "9-23 b"] == rows(result.turns())
 
 
+@PATIENT
 @given(RESULTS)
 def test_no_two_turns_in_a_row_are_of_one_speaker(result: Diarization) -> None:
     """Without a longest pause, speakers alternate, and everybody says what they said."""
@@ -183,6 +193,7 @@ def test_no_two_turns_in_a_row_are_of_one_speaker(result: Diarization) -> None:
     assert turns.turns() == turns
 
 
+@PATIENT
 @given(RESULTS, st.sets(st.sampled_from("abcd")))
 def test_a_subset_is_what_some_say(result: Diarization, wanted: set[str]) -> None:
     """All they say, and nothing else."""

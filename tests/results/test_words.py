@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mavi_async import ConfigurationError, Diarization, SpeakerSegment
@@ -22,6 +22,9 @@ class HeardWord(NamedTuple):
     end: float
     word: str = ""
 
+
+# A busy machine is no failure.
+PATIENT = settings(deadline=None)
 
 SECONDS = st.integers(0, 24).map(float)
 SEGMENTS = st.lists(st.builds(SpeakerSegment, SECONDS, SECONDS, st.sampled_from("abcd")))
@@ -47,6 +50,7 @@ def speaker_of(word: HeardWord, result: Diarization) -> str | None:
     return min(talk)[2] if talk else None
 
 
+@PATIENT
 @given(RESULTS, WORDS)
 def test_a_word_goes_to_whoever_says_most_of_it(
     result: Diarization, words: list[HeardWord]
@@ -57,6 +61,7 @@ def test_a_word_goes_to_whoever_says_most_of_it(
     assert [speaker_of(word, result) for word in words] == result.assign_speakers(words)
 
 
+@PATIENT
 @given(RESULTS, WORDS)
 def test_silent_words_go_to_the_nearest(result: Diarization, words: list[HeardWord]) -> None:
     """By the pause between; the earlier one on a tie. The words that are said stay as they are."""
@@ -94,6 +99,9 @@ def test_ties(make: "Make") -> None:
 
     assert ["b", None, None] == result.assign_speakers(words)
     assert ["b", "a", "b"] == result.assign_speakers(words, fill_nearest=True)
+    assert ["a", "b"] == make("a #####\nb .#......#").assign_speakers(
+        [HeardWord(6, 6), HeardWord(7, 7)], fill_nearest=True
+    )
     assert ["b"] == make("b ##...\na ....#").assign_speakers([HeardWord(3, 3)], fill_nearest=True)
 
 
