@@ -74,7 +74,7 @@ class Endpoints:
         self._is_closed = False
         # A client has a say in a rate for as long as it has a gate: in the others', once it asks.
         self._gates = {path: self._make_gate(path) for path in _BILLED}
-        self._storing: anyio.Semaphore | None = None
+        self._uploading: anyio.Semaphore | None = None
 
     def open(self) -> None:
         """Make the HTTP client, unless one was given.
@@ -119,11 +119,11 @@ class Endpoints:
         return Questions(self._transport, gate, self._retry)
 
     @property
-    def storing(self) -> anyio.Semaphore:
-        """Bounds how many files are on their way to signed URLs, which have no queue."""
-        if self._storing is None:
-            self._storing = anyio.Semaphore(_MAX_IN_FLIGHT)
-        return self._storing
+    def uploading(self) -> anyio.Semaphore:
+        """Bounds how many files are open, and on their way to signed URLs, which have no queue."""
+        if self._uploading is None:
+            self._uploading = anyio.Semaphore(_MAX_IN_FLIGHT)
+        return self._uploading
 
     def queue(self, path: str) -> Pacing:
         """Tell how long the queue of an endpoint is."""

@@ -22,7 +22,7 @@ from mavi_async._multipart import Form
 from mavi_async._questions import Questions
 from mavi_async._retry import next_free_try
 from mavi_async._signed_url import classify_storage, may_have_expired, storage_error
-from mavi_async._source import FileContent, OnProgress, Recording, Source, opened
+from mavi_async._source import FileContent, OnProgress, Recording, Source, name_of, opened
 from mavi_async._turn import Turn
 
 __all__ = ["Upload", "Via", "checked_via"]
@@ -74,14 +74,14 @@ class Upload:
             ApiError: If it was not taken.
             ClientClosed: If the client is closed meanwhile.
         """
-        async with opened(self.recording, self.filename) as source:
+        name_of(self.recording, self.filename)  # what cannot be sent waits for no turn
+        async with endpoints.uploading, opened(self.recording, self.filename) as source:
             is_large = source.size is not None and source.size > _LARGE_BYTES
             via = self.via or ("signed-url" if is_large else "direct")
             content = partial(self._content, source)
             if via == "direct":
                 return await _Direct(endpoints.questions(UPLOAD), source, content).run()
-            async with endpoints.storing:
-                return await _Signed(endpoints.questions(SIGN), source, content).run()
+            return await _Signed(endpoints.questions(SIGN), source, content).run()
 
     def _content(self, source: Source) -> FileContent:
         return FileContent(source, Form(source.filename, uuid.uuid4().hex), self._report)

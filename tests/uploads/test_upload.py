@@ -408,13 +408,25 @@ async def test_only_an_open_client_uploads(
             await call()
 
 
+@needs_proc
 @pytest.mark.asyncio
 async def test_uploads_take_turns(path: Path, emulator: Emulator, client_for: "MakeClient") -> None:
-    """Many at once all arrive, although only some are under way at a time."""
+    """Many at once all arrive, although only some are open, and under way, at a time."""
+    opened: set[int] = set()
+
+    def note(sent_bytes: int, total_bytes: int | None) -> None:
+        opened.add(open_files(path))
+
     async with client_for(emulator) as client:
         await asyncio.gather(
-            *(client.upload(path, via=cast("Any", via)) for via in VIAS for _ in range(20))
+            *(
+                client.upload(path, via=cast("Any", via), on_progress=note)
+                for via in VIAS
+                for _ in range(20)
+            )
         )
+
+    assert 2 <= max(opened) <= 8
 
     assert 40 * [("talk.flac", DIGEST)] == arrived(emulator)
 
