@@ -23,7 +23,6 @@ _LOOKS: Final = (
     ("rttm", re.compile(rf"({'|'.join(map(re.escape, ['SPEAKER', *OTHER_TYPES]))})\s|;;")),
     ("audacity", re.compile(r"[\d.]+\t[\d.]+\t")),
     ("lab", re.compile(r"[\d.]+\s+[\d.]+\s")),
-    ("csv", re.compile(r".*\bstart\b.*,|.*,.*\bstart\b", re.IGNORECASE)),
 )
 
 
@@ -38,6 +37,8 @@ def recognised(path: str | os.PathLike[str], text: str) -> Format:
     first = next((line.lstrip() for _, line in lines(text)), "")
     if _is_segment(first):
         return FORMATS["jsonl"]
+    if "start" in [cell.strip().lower() for cell in first.split(",")]:
+        return FORMATS["csv"]
     for name, look in _LOOKS:
         if look.match(first):
             return FORMATS[name]

@@ -20,6 +20,7 @@ __all__ = ["FORMAT", "read_textgrid", "write_textgrid"]
 _DECIMALS: Final = 9
 _NOBODY: Final = "nobody"
 # Praat's own rule: texts, numbers and flags that stand free count, and all else is comment.
+_BREAK: Final = re.compile(r"\r\n|\r|\n")
 _TOKEN: Final = re.compile(
     r'(?<!\S)(?:"(?P<text>[^"]*+(?:""[^"]*+)*+)"|(?P<plain><\w+>|[-+]?[\d.]\S*)|!.*)(?!\S)'
 )
@@ -129,14 +130,10 @@ class _Tokens:
     """What counts in a TextGrid, one after the other."""
 
     def __init__(self, text: str) -> None:
+        self.line = 1  # of the latest one
         self._found = (found for found in _TOKEN.finditer(text) if found.lastgroup)
         self._source = text
         self._position = 0
-
-    @property
-    def line(self) -> int:
-        """Where the latest one was."""
-        return len(re.findall(r"\r\n|\r|\n", self._source[: self._position])) + 1
 
     def text(self) -> str:
         """Take a text in quotes."""
@@ -164,7 +161,10 @@ class _Tokens:
 
     def _take(self, group: str, wanted: str) -> str:
         found = next(self._found, None)
-        self._position = len(self._source) if found is None else found.start()
+        position = len(self._source) if found is None else found.start()
+        # Counted on from the one before: each from the start would take ages.
+        self.line += len(_BREAK.findall(self._source, self._position, position))
+        self._position = position
         if found is None or found.lastgroup != group:
             raise self.error(f"expected {wanted}")
         return found[group]

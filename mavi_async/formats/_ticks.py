@@ -39,18 +39,16 @@ def placed(
     Args:
         segments: In order of time.
         decimals: Of the format.
-        apart: Whether one segment begins where the one before has ended at the earliest; what
-            is shorter than half a unit is left out then.
+        apart: Whether to leave out what is shorter than half a unit instead, so that segments
+            that do not overlap still do not.
     """
-    free_at = 0
     for segment in segments:
-        start = max(free_at, ticks(segment.start, decimals))
+        start = max(0, ticks(segment.start, decimals))
         end = ticks(segment.end, decimals)
         if not apart and segment.end > 0:
             end = max(end, start + 1)
         if end > start:
             yield start, end, segment.speaker
-            free_at = end if apart else 0
 
 
 def decimal(units: int, decimals: int) -> str:

@@ -20,7 +20,7 @@ __all__ = ["FORMAT", "read_vtt", "write_vtt"]
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 _MOMENT: Final = r"(?:(\d{2,6}):)?([0-5]\d):([0-5]\d\.\d{3})"
 _TIMES: Final = re.compile(rf"\s*{_MOMENT}\s+-->\s+{_MOMENT}(?:\s.*)?", re.ASCII)
-_VOICE: Final = re.compile(r"<v(?:\.[^\s>]*)?[ \t\n]+([^>]*)>")
+_VOICE: Final = re.compile(r"<v(?:\.[^\s<>]*+)?[ \t\n]++([^<>]*+)>")
 
 
 def write_vtt(diarization: Diarization, *, exclusive: bool = False) -> str:

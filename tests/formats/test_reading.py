@@ -188,3 +188,21 @@ def test_a_bad_place_is_named(name: str, text: str, message: str) -> None:
     """The error says which line is wrong, and what it should be."""
     with pytest.raises(ConfigurationError, match=message):
         read(name, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "<v " * 300_000),
+        ("vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n<v" + " " * 300_000),
+        ("vtt", "WEBVTT\n\n00:01.000 -->" + " " * 300_000 + "x"),
+        ("textgrid", PRAAT_SHORT[:-4] + '"' * 500_000),
+        ("textgrid", PRAAT_SHORT.replace("2.5", "2" * 500_000)),
+        ("csv", "start,end,speaker\n" + '"x",' * 300_000),
+        ("rttm", "SPEAKER " * 300_000),
+    ],
+)
+def test_no_text_takes_ages(name: str, text: str) -> None:
+    """Texts that make a careless search start over at each of their characters are refused."""
+    with pytest.raises(ConfigurationError):
+        read(name, text)

@@ -187,6 +187,7 @@ def test_a_spreadsheet_computes_nothing(first: str) -> None:
     [
         ("", "(no name)", "(no_name)"),
         (" a \t\n b ", "a b", "a_b"),
+        ("a\u2028b\u2029c\x85d\x1ce", "a b c d e", "a_b_c_d_e"),
         ("a\u3000b\xa0c", "a\u3000b\xa0c", "a_b_c"),
         ("\x1b[1m\x00\ud800", "\ufffd[1m\ufffd\ufffd", "\ufffd[1m\ufffd\ufffd"),
         ('say "x"', 'say "x"', "say_'x'"),
