@@ -55,7 +55,7 @@ async def run_callbacks(options: CallbacksOptions, place: Place) -> int:
     """
     note = error_notes()
     if not place.exists:
-        note(f"Nothing has been kept in {place.path} yet.")
+        note(f"Nothing has been kept in {place} yet.")
         return 0
     async with place.open() as store:
         if options.save is not None:

@@ -16,8 +16,9 @@ import anyio.to_thread
 from mavi_async._errors import MaviError
 from mavi_async._json import dump
 from mavi_async._records import IntentState, Submission
+from mavi_async.cli._check_server import check_server
 from mavi_async.cli._finding import Finding, failed, ok, skipped
-from mavi_async.cli._place import Place
+from mavi_async.cli._place import FilePlace, Place, ServerPlace
 from mavi_async.stores import TaskStore
 
 __all__ = ["PROBE_PREFIX", "check_store", "probe_body"]
@@ -28,6 +29,11 @@ _REPLACE: Final = (
     "if it was a store, put a backup in its place, since nothing can be saved from it; "
     "if not, name another file with --store or MAVI_STORE"
 )
+_ANOTHER: Final = "--store or MAVI_STORE names another"
+_LOOK: Final = {
+    FilePlace: f"look at the path, its permissions and the disk; {_ANOTHER}",
+    ServerPlace: f"look at the URL and the server; {_ANOTHER}",
+}
 
 
 def probe_body(task_id: str, *, padding: int = 0) -> bytes:
@@ -37,18 +43,23 @@ def probe_body(task_id: str, *, padding: int = 0) -> bytes:
 
 
 async def check_store(place: Place) -> list[Finding]:
-    """Look at the file, then write to it and read back."""
-    before = _mode(place.path)
+    """Write to the store and read back, and look at what it lies on."""
+    before = _mode(place.path) if isinstance(place, FilePlace) else None
     try:
         async with place.open() as store:
             findings = [await _write_and_read(store), await _count(store, place)]
     except MaviError as error:
-        fix = "look at the path, its permissions and the disk; --store or MAVI_STORE names another"
-        findings = [failed("store", str(error), fix)]
-    if not place.path.is_file():
-        return findings
+        return [failed("store", str(error), _LOOK[type(place)]), *await _look_at(place, before)]
+    return [*findings, *await _look_at(place, before)]
+
+
+async def _look_at(place: Place, before: int | None) -> list[Finding]:
+    if isinstance(place, ServerPlace):
+        return await check_server(place)
+    if not isinstance(place, FilePlace) or not place.path.is_file():
+        return []
     rescue = await _find_rescue(place)
-    return [*findings, *await anyio.to_thread.run_sync(_look_at, place.path, before, rescue)]
+    return await anyio.to_thread.run_sync(_look_at_file, place.path, before, rescue)
 
 
 async def _find_rescue(place: Place) -> str:
@@ -69,7 +80,7 @@ async def _write_and_read(store: TaskStore) -> Finding:
     kept = await store.get_submission(job.task_id)
     await store.forget(job.task_id)
     if kept != job:
-        fix = "trust it no more: point --store at a file on a local disk, not on a network"
+        fix = "trust it no more: point --store at a file on a local disk, or at a Redis server"
         return failed("store", "what was written did not come back", fix)
     return ok("store", "what was written came back")
 
@@ -86,7 +97,7 @@ async def _count(store: TaskStore, place: Place) -> Finding:
     return ok("jobs", text)
 
 
-def _look_at(path: Path, before: int | None, rescue: str) -> list[Finding]:
+def _look_at_file(path: Path, before: int | None, rescue: str) -> list[Finding]:
     return [_check_rights(path, before), _check_content(path, rescue), _check_room(path)]
 
 

@@ -112,7 +112,7 @@ class _InStore:
     def __init__(self, store: TaskStore, place: Place) -> None:
         self._store = store
         self.otherwise: Explained = (
-            f"a receiver answered that it keeps the callback, and it is not in {place.path}",
+            f"a receiver answered that it keeps the callback, and it is not in {place}",
             (
                 "let the service and these commands use one store: SQLiteStore with this path, or "
                 "--store with its path; if it runs on another host, run this there"

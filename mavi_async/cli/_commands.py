@@ -119,9 +119,10 @@ def speakers(
         timeout: Seconds to wait for each callback.
         again: Submit, and pay for, also what was submitted before.
         as_json: Write a JSON object a line instead of drawings.
-        store: The file to keep jobs in; by default MAVI_STORE, or one in your data folder.
+        store: The file or redis:// URL to keep jobs in; by default MAVI_STORE, or a file in your
+            data folder. Better set a URL with a password as MAVI_STORE.
     """
-    from mavi_async.cli._place import Place
+    from mavi_async.cli._place import find_place
     from mavi_async.cli._speakers import SpeakersOptions, run_speakers
 
     options = SpeakersOptions(
@@ -135,7 +136,7 @@ def speakers(
         again,
         as_json,
     )
-    return run_speakers(options, Place.find(store))
+    return run_speakers(options, find_place(store))
 
 
 def resume(
@@ -159,13 +160,14 @@ def resume(
         account: What the account is called in the store; by default a digest of the key.
         timeout: Seconds to wait for each callback; 0 prints what is here.
         as_json: Write a JSON object a line instead of drawings.
-        store: The file that jobs are kept in; by default MAVI_STORE, or one in your data folder.
+        store: The file or redis:// URL that jobs are kept in; by default MAVI_STORE, or a file in
+            your data folder.
     """
-    from mavi_async.cli._place import Place
+    from mavi_async.cli._place import find_place
     from mavi_async.cli._resume import ResumeOptions, run_resume
 
     options = ResumeOptions(listen, _find_token(token), account, timeout, as_json)
-    return run_resume(options, Place.find(store))
+    return run_resume(options, find_place(store))
 
 
 def doctor(
@@ -190,16 +192,17 @@ def doctor(
         token: What the receiver is told as MAVI_CALLBACK_TOKEN, to compare with the URL.
         base_url: Where the API is; by default MAVI_BASE_URL, or MAVI's own.
         as_json: Write a JSON object a line.
-        store: The file that jobs are kept in; by default MAVI_STORE, or one in your data folder.
+        store: The file or redis:// URL that jobs are kept in; by default MAVI_STORE, or a file in
+            your data folder.
     """
     import asyncio
 
     from mavi_async.cli._doctor import DoctorOptions, run_doctor
-    from mavi_async.cli._place import Place
+    from mavi_async.cli._place import find_place
 
     url = webhook_url or os.environ.get("MAVI_WEBHOOK_URL") or None
     options = DoctorOptions(base_url, url, listen, _find_token(token), as_json)
-    return asyncio.run(run_doctor(options, Place.find(store)))
+    return asyncio.run(run_doctor(options, find_place(store)))
 
 
 def _find_token(token: str | None) -> str | None:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from mavi_async._errors import ConfigurationError
 from mavi_async.cli._check_api import check_api
+from mavi_async.cli._check_server import told_once
 from mavi_async.cli._check_store import check_store
 from mavi_async.cli._check_webhook import PublicUrl, check_webhook
 from mavi_async.cli._finding import Finding, failed, skipped
@@ -53,7 +54,7 @@ async def run_doctor(options: DoctorOptions, place: Place) -> int:
     if options.listen is not None and options.webhook_url is None:
         raise ConfigurationError("listening needs the URL to try: --webhook-url, MAVI_WEBHOOK_URL")
     console, failures = make_console(sys.stdout), 0
-    with logged_to(error_notes()):
+    with logged_to(error_notes()), told_once():
         async for finding in _checks(options, place):
             failures += finding.status == "failed"
             _write(finding, console) if options.as_json else _print(finding, console)

@@ -10,4 +10,4 @@ __all__ = ["All", "AsJson", "File", "Store"]
 All: TypeAlias = Annotated[bool, Parameter(name="--all", negative="")]
 AsJson: TypeAlias = Annotated[bool, Parameter(name="--json", negative="")]
 File: TypeAlias = Annotated[Path, Parameter(allow_leading_hyphen=True)]
-Store: TypeAlias = Path | None
+Store: TypeAlias = str | None

@@ -66,7 +66,7 @@ async def _run(
         tasks = _named(await client.resume())
         await _say_what_is_elsewhere(client, store, session)
         if not tasks:
-            note(f"No job waits for its callback in {place.path}.")
+            note(f"No job waits for its callback in {place}.")
             return
         if entrance is not None:
             await stack.enter_async_context(entrance.receiving(dispatcher, session))

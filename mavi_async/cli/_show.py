@@ -24,7 +24,7 @@ async def run_show(task_ids: Sequence[str], place: Place, *, as_json: bool) -> i
     results: Listener = JsonResults() if as_json else TextResults()
     note = error_notes()
     if not place.exists:
-        note(f"Nothing has been kept in {place.path} yet.")
+        note(f"Nothing has been kept in {place} yet.")
         return 1
     async with place.open() as store:
         shown = [await _show(task_id, store, results, note) for task_id in task_ids]

@@ -23,12 +23,13 @@ def tasks(
         account: Whose jobs; by default everybody's.
         all_of_them: Show also the older ones.
         as_json: Write a JSON object a line.
-        store: The file that jobs are kept in; by default MAVI_STORE, or one in your data folder.
+        store: The file or redis:// URL that jobs are kept in; by default MAVI_STORE, or a file in
+            your data folder.
     """
-    from mavi_async.cli._place import Place
+    from mavi_async.cli._place import find_place
     from mavi_async.cli._tasks import TasksOptions, run_tasks
 
-    return asyncio.run(run_tasks(TasksOptions(account, all_of_them, as_json), Place.find(store)))
+    return asyncio.run(run_tasks(TasksOptions(account, all_of_them, as_json), find_place(store)))
 
 
 def show(task_ids: list[str], /, *, as_json: AsJson = False, store: Store = None) -> int:
@@ -37,12 +38,13 @@ def show(task_ids: list[str], /, *, as_json: AsJson = False, store: Store = None
     Args:
         task_ids: The jobs.
         as_json: Write a JSON object a line instead of drawings.
-        store: The file that jobs are kept in; by default MAVI_STORE, or one in your data folder.
+        store: The file or redis:// URL that jobs are kept in; by default MAVI_STORE, or a file in
+            your data folder.
     """
-    from mavi_async.cli._place import Place
+    from mavi_async.cli._place import find_place
     from mavi_async.cli._show import run_show
 
-    return asyncio.run(run_show(task_ids, Place.find(store), as_json=as_json))
+    return asyncio.run(run_show(task_ids, find_place(store), as_json=as_json))
 
 
 def callbacks(
@@ -58,13 +60,14 @@ def callbacks(
         save: A new file to save all of them to, for `replay`; - is standard output.
         all_of_them: List also the older ones.
         as_json: List them as JSON objects, a line each, without the bodies.
-        store: The file that jobs are kept in; by default MAVI_STORE, or one in your data folder.
+        store: The file or redis:// URL that jobs are kept in; by default MAVI_STORE, or a file in
+            your data folder.
     """
     from mavi_async.cli._callbacks import CallbacksOptions, run_callbacks
-    from mavi_async.cli._place import Place
+    from mavi_async.cli._place import find_place
 
     options = CallbacksOptions(save, all_of_them, as_json)
-    return asyncio.run(run_callbacks(options, Place.find(store)))
+    return asyncio.run(run_callbacks(options, find_place(store)))
 
 
 def replay(file: File, /, *, store: Store = None) -> int:
@@ -75,12 +78,13 @@ def replay(file: File, /, *, store: Store = None) -> int:
     Args:
         file: What `callbacks --save` wrote, or one callback's body, or a body on each line; - is
             standard input.
-        store: The file to keep them in; by default MAVI_STORE, or one in your data folder.
+        store: The file or redis:// URL to keep them in; by default MAVI_STORE, or a file in your
+            data folder.
     """
-    from mavi_async.cli._place import Place
+    from mavi_async.cli._place import find_place
     from mavi_async.cli._replay import run_replay
 
-    return asyncio.run(run_replay(file, Place.find(store)))
+    return asyncio.run(run_replay(file, find_place(store)))
 
 
 def adopt(intent_id: str, task_id: str, /, *, store: Store = None) -> int:
@@ -89,12 +93,13 @@ def adopt(intent_id: str, task_id: str, /, *, store: Store = None) -> int:
     Args:
         intent_id: The submission, as `tasks` shows it.
         task_id: The job that the callback answers.
-        store: The file that jobs are kept in; by default MAVI_STORE, or one in your data folder.
+        store: The file or redis:// URL that jobs are kept in; by default MAVI_STORE, or a file in
+            your data folder.
     """
-    from mavi_async.cli._place import Place
+    from mavi_async.cli._place import find_place
     from mavi_async.cli._upkeep import run_adopt
 
-    return asyncio.run(run_adopt(intent_id, task_id, Place.find(store)))
+    return asyncio.run(run_adopt(intent_id, task_id, find_place(store)))
 
 
 def forget(
@@ -112,9 +117,10 @@ def forget(
     Args:
         ids: Task ids, or the intent ids of unknown submissions.
         yes: Do it.
-        store: The file that jobs are kept in; by default MAVI_STORE, or one in your data folder.
+        store: The file or redis:// URL that jobs are kept in; by default MAVI_STORE, or a file in
+            your data folder.
     """
-    from mavi_async.cli._place import Place
+    from mavi_async.cli._place import find_place
     from mavi_async.cli._upkeep import run_forget
 
-    return asyncio.run(run_forget(ids, Place.find(store), yes=yes))
+    return asyncio.run(run_forget(ids, find_place(store), yes=yes))

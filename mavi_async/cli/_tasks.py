@@ -51,7 +51,7 @@ class TasksOptions:
 async def run_tasks(options: TasksOptions, place: Place) -> int:
     """List what the store holds and return the exit code."""
     if not place.exists:
-        error_notes()(f"Nothing has been kept in {place.path} yet.")
+        error_notes()(f"Nothing has been kept in {place} yet.")
         return 0
     async with place.open() as store:
         jobs = await list_jobs(store, options.account)
@@ -61,7 +61,7 @@ async def run_tasks(options: TasksOptions, place: Place) -> int:
     elif jobs:
         _draw(jobs, guide, console, all_of_them=options.all_of_them)
     else:
-        error_notes()(f"No jobs in {place.path}.")
+        error_notes()(f"No jobs in {place}.")
     return 0
 
 

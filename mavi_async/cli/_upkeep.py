@@ -24,7 +24,7 @@ async def run_adopt(intent_id: str, task_id: str, place: Place) -> int:
     note = error_notes()
     checked_task_id(task_id)
     if not place.exists:
-        note(f"Nothing has been kept in {place.path} yet.")
+        note(f"Nothing has been kept in {place} yet.")
         return 1
     async with place.open() as store:
         try:
@@ -57,7 +57,7 @@ async def run_forget(ids: Sequence[str], place: Place, *, yes: bool) -> int:
     note = error_notes()
     ids = list(dict.fromkeys(ids))
     if not place.exists:
-        note(f"Nothing has been kept in {place.path} yet.")
+        note(f"Nothing has been kept in {place} yet.")
         return 1
     async with place.open() as store:
         losses = [loss for each in ids if (loss := await _loss(store, each, note)) is not None]
