@@ -21,18 +21,17 @@ class Forgetful(UnixDomainSocketConnection):
     """A connection that forgets a cancellation, once, as Python 3.11's `wait_for` may.
 
     Attributes:
-        interrupt: Called when something is sent, to have it cancelled.
+        interrupts: Called when something is sent, to have it cancelled; one each time.
         error: What sending raises from then on.
     """
 
-    interrupt: ClassVar[Callable[[], None] | None] = None
+    interrupts: ClassVar[list[Callable[[], None]]] = []
     error: ClassVar[Exception | None] = None
 
     async def send_packed_command(self, *args: Any, **options: Any) -> None:
         """Send a command."""
-        if Forgetful.interrupt is not None:
-            interrupt, Forgetful.interrupt = Forgetful.interrupt, None
-            interrupt()
+        if self.interrupts:
+            self.interrupts.pop()()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
         if self.error is not None:
@@ -60,7 +59,7 @@ async def test_a_listener_ends_although_its_cancellation_was_forgotten(
     async with Redis.from_pool(pool) as given:
         store = RedisStore(given)
         await watch(store, lambda _: None)
-        monkeypatch.setattr(Forgetful, "interrupt", close)
+        monkeypatch.setattr(Forgetful, "interrupts", [close])
         async with asyncio.timeout(10):
             await (await closing)
 
