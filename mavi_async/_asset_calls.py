@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING
 
 from mavi_async._asset import Asset
 from mavi_async._asset_task import AssetTask
-from mavi_async._assets import Assets
 from mavi_async._configuration import checked_asset_id
+from mavi_async._endpoints import Endpoints
+from mavi_async._lifecycle import Lifecycle
 
 if TYPE_CHECKING:
+    from mavi_async._assets import Assets
     from mavi_async._source import OnProgress, Recording
     from mavi_async._upload import Via
 
@@ -17,7 +19,10 @@ __all__ = ["AssetCalls"]
 class AssetCalls:
     """The calls of a client that are about assets."""
 
-    _assets: Assets
+    _lifecycle: Lifecycle
+    _endpoints: Endpoints
+    _result_timeout: float | None
+    _made_assets: "Assets | None" = None
 
     async def upload(
         self,
@@ -55,7 +60,6 @@ class AssetCalls:
 
         Source: MAVI API, ``POST /upload`` and ``POST /upload/signed-url``.
         """
-        # Whoever uploads nothing need not load what that takes.
         from mavi_async._upload import Upload, checked_via
 
         return await self._assets.upload(Upload(recording, filename, checked_via(via), on_progress))
@@ -86,3 +90,16 @@ class AssetCalls:
             ClientClosed: If the client was closed.
         """
         return self._assets.task(checked_asset_id(asset_id))
+
+    @property
+    def _assets(self) -> "Assets":
+        """Made when it is needed: most clients need not even load what it takes."""
+        if self._made_assets is None:
+            from mavi_async._assets import Assets
+
+            self._made_assets = Assets(self._endpoints, self._lifecycle, self._result_timeout)
+        return self._made_assets
+
+    async def _close_assets(self) -> None:
+        if self._made_assets is not None:
+            await self._made_assets.aclose()

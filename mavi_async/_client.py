@@ -8,7 +8,6 @@ import anyio
 import attrs
 
 from mavi_async._asset_calls import AssetCalls
-from mavi_async._assets import Assets
 from mavi_async._background import Background, Hook
 from mavi_async._configuration import checked_rate, checked_seconds, find_base_url
 from mavi_async._diarization import Diarization
@@ -133,7 +132,7 @@ class MaviClient(SpeakerCalls, AssetCalls):
             retry=retry,
         )
         self._lifecycle = Lifecycle()
-        self._assets = Assets(self._endpoints, self._lifecycle, result_timeout)
+        self._result_timeout = result_timeout
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -233,7 +232,7 @@ class MaviClient(SpeakerCalls, AssetCalls):
         # A scope that is cancelled must not cut short what is bounded and may be billed.
         with anyio.CancelScope(shield=True):
             try:
-                await self._assets.aclose()
+                await self._close_assets()
                 await self._background.finish(self._close_timeout)
             finally:
                 await self._inbox.aclose()

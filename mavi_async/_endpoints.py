@@ -1,7 +1,7 @@
 """The endpoints of the API, as one account uses them: a queue and a rate at each."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio
 
@@ -9,7 +9,6 @@ from mavi_async._background import Background
 from mavi_async._configuration import BaseUrl
 from mavi_async._errors import ClientClosed
 from mavi_async._gate import Gate
-from mavi_async._questions import Questions
 from mavi_async._records import Intent, Pacing
 from mavi_async._retry import RetryPolicy
 from mavi_async._secret import ApiKey
@@ -17,6 +16,9 @@ from mavi_async._submit import Submitter
 from mavi_async._transport import HttpClient, Transport
 from mavi_async._wire import Envelope
 from mavi_async.stores import Lane, TaskStore
+
+if TYPE_CHECKING:
+    from mavi_async._questions import Questions
 
 __all__ = ["GENERATE", "METADATA", "SIGN", "SUBMIT", "UPLOAD", "Endpoints"]
 
@@ -105,12 +107,14 @@ class Endpoints:
             read=read,
         )
 
-    def questions(self, path: str) -> Questions:
+    def questions(self, path: str) -> "Questions":
         """Make what asks an endpoint for something that bills nothing.
 
         Raises:
             ClientClosed: If the client was closed.
         """
+        from mavi_async._questions import Questions
+
         if self._is_closed:
             raise ClientClosed("the client is closed: make a new one")
         gate = self._gates.get(path)

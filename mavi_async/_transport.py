@@ -7,19 +7,20 @@ of its class, since the two libraries share no class.
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import anyio
 import httpx
 
 from mavi_async._answers import Attempt, Endpoint, Failure, Reply
 from mavi_async._configuration import BaseUrl
-from mavi_async._content import STALL_SECONDS, STORING_SECONDS, Content, Watched
-from mavi_async._discretion import discreet
 from mavi_async._errors import ConfigurationError, MaviError
 from mavi_async._secret import ApiKey
-from mavi_async._signed_url import SignedUrl
 from mavi_async._trace import Trace
+
+if TYPE_CHECKING:
+    from mavi_async._content import Content
+    from mavi_async._signed_url import SignedUrl
 
 __all__ = ["HttpClient", "Transport"]
 
@@ -153,12 +154,15 @@ class Transport:
     async def upload(
         self,
         path: str,
-        content: Content,
+        content: "Content",
         *,
         before_leaving: Callable[[], Awaitable[None]],
         on_leaving: Callable[[], None],
     ) -> Attempt:
         """Post a body in pieces, for as long as it gets on; see `post` for the arguments."""
+        # Whoever uploads nothing need not load what that takes.
+        from mavi_async._content import STALL_SECONDS, STORING_SECONDS, Watched
+
         trace, scope = Trace(before_leaving, on_leaving), _within(STALL_SECONDS)
         headers = {**content.headers, **_ACCEPT}
         watched = Watched(content, scope)
@@ -167,8 +171,11 @@ class Transport:
         )
         return await self._attempt(request, trace, scope, STALL_SECONDS)
 
-    async def upload_to(self, url: SignedUrl, content: Content) -> Attempt:
+    async def upload_to(self, url: "SignedUrl", content: "Content") -> Attempt:
         """Post a body in pieces to a signed URL, without the key."""
+        from mavi_async._content import STALL_SECONDS, STORING_SECONDS, Watched
+        from mavi_async._discretion import discreet
+
         trace, scope = Trace(_nothing, lambda: None), _within(STALL_SECONDS)
         try:
             request = self._client.build_request(

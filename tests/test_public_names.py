@@ -36,3 +36,12 @@ def test_import_loads_no_extra() -> None:
     of_dependencies = modules_after("import anyio, attrs, cattrs, httpx")
 
     assert set() == EXTRAS & (modules_after("import mavi_async") - of_dependencies)
+
+
+def test_import_loads_nothing_of_uploads() -> None:
+    """Most programs have their recordings uploaded elsewhere."""
+    names = ["assets", "asset_wire", "content", "multipart", "questions", "signed_url", "source"]
+    loaded = modules_after("import mavi_async")
+
+    assert "mavi_async._transport" in loaded
+    assert set() == loaded & {f"mavi_async._{name}" for name in [*names, "discretion", "upload"]}
