@@ -11,7 +11,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 COMMANDS = [
     "adopt", "callbacks", "demo", "doctor", "emulate", "forget", "replay", "resume", "show",
-    "speakers", "tasks",
+    "speakers", "tasks", "upload",
 ]  # fmt: skip
 
 
@@ -64,6 +64,7 @@ def test_version(run: Run) -> None:
         (("--help",), [*COMMANDS, "--version"]),
         (("demo", "--help"), ["--replay", "--rate", "--save-svg"]),
         (("emulate", "--help"), ["--port", "--webhook-url", "bucket2", "0429"]),
+        (("upload", "--help"), ["--wait", "--via", "signed-url", "MAVI_API_KEY", "exit code"]),
         (("speakers", "--help"), ["--listen", "--token", "MAVI_API_KEY", "--json", "exit code"]),
         (("resume", "--help"), ["--listen", "--store", "MAVI_STORE", "Nothing is submitted"]),
         (("doctor", "--help"), ["--webhook-url", "MAVI_WEBHOOK_URL", "exit code", "--listen"]),
