@@ -1,4 +1,4 @@
-"""A process on a host of its own: it submits, or keeps or awaits callbacks, in a shared store.
+"""A process on a host of its own: it submits, keeps or awaits callbacks, in a shared store.
 
 Its arguments are what to do, the server's URL, the namespace, and jobs; what it has done comes as
 lines.
@@ -39,11 +39,22 @@ async def submit(store: RedisStore, what: list[str]) -> None:
             print(task.task_id, flush=True)  # noqa: T201 - what was done
 
 
+async def diarize(store: RedisStore, what: list[str]) -> None:
+    """Submit recordings at an API, and await their results, which come to another host."""
+    base_url, *names = what
+    async with MaviClient(
+        "sk-mavi-test-0123", base_url=base_url, requests_per_second=100, store=store
+    ) as client:
+        tasks = await asyncio.gather(*map(client.submit_speaker, names))
+        for task, result in zip(tasks, await asyncio.gather(*tasks), strict=True):
+            print(task.task_id, len(result.segments), flush=True)  # noqa: T201 - what was done
+
+
 async def main() -> None:
     """Do what is asked."""
     do, url, namespace, *what = sys.argv[1:]
     store = RedisStore(url, namespace=namespace)
-    await {"feed": feed, "wait": wait, "submit": submit}[do](store, what)
+    await {"feed": feed, "wait": wait, "submit": submit, "diarize": diarize}[do](store, what)
     await store.aclose()
 
 
