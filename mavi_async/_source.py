@@ -7,7 +7,7 @@ import stat
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -17,7 +17,7 @@ from mavi_async._multipart import Form, checked_filename
 
 __all__ = ["FileContent", "OnProgress", "Recording", "Source", "name_of", "opened"]
 
-Recording = os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+Recording = os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 OnProgress = Callable[[int, int | None], object]
 """Called with the bytes of the file that were sent, and how many there are if that is known."""
 
@@ -34,7 +34,7 @@ class Source:
         filename: What the recording is called.
     """
 
-    def __init__(self, file: BinaryIO, filename: str) -> None:
+    def __init__(self, file: IO[bytes], filename: str) -> None:
         self.filename = filename
         self.size: int | None = None
         self._file = file
@@ -166,7 +166,7 @@ class FileContent:
             self._on_progress(self._sent_bytes, self._source.size)
 
 
-async def _opened(recording: object) -> BinaryIO:
+async def _opened(recording: object) -> IO[bytes]:
     if isinstance(recording, os.PathLike):
         return await _in_thread(_open_path, Path(recording))
     if isinstance(recording, bytes | bytearray | memoryview):
@@ -175,14 +175,14 @@ async def _opened(recording: object) -> BinaryIO:
     return file  # type: ignore[no-any-return]  # whatever can be read
 
 
-def _open_path(path: Path) -> BinaryIO:
+def _open_path(path: Path) -> IO[bytes]:
     # Opening a pipe would wait for whoever writes into it.
     if not stat.S_ISREG(path.stat().st_mode):
         raise ConfigurationError(f"{str(path)!r} is no file: pass one, or an open file object")
     return path.open("rb", buffering=0)
 
 
-def _measured(file: BinaryIO) -> tuple[int, int] | None:
+def _measured(file: IO[bytes]) -> tuple[int, int] | None:
     """Where a file stands and how many bytes follow; ``None`` where it can be read only once."""
     seekable = getattr(file, "seekable", None)
     if seekable is None or not seekable():

@@ -1,12 +1,15 @@
 """A program as users write it, over the whole public interface: read by type checkers, not run."""
 
 import asyncio
+import io
 import logging
 import os
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, assert_type
 
 import aiohttp.web
@@ -17,6 +20,11 @@ import httpx2
 
 from mavi_async import (
     ApiError,
+    Asset,
+    AssetError,
+    AssetFailed,
+    AssetTask,
+    AssetTimeout,
     AuthenticationError,
     CallbackLimits,
     ClientClosed,
@@ -93,6 +101,36 @@ async def submit_and_await() -> None:
         assert_type(client.dispatcher, Dispatcher)
         assert_type(client.account, str)
         assert_type(await client.aclose(), None)
+
+
+async def upload(client: MaviClient, path: Path) -> None:
+    """Recordings, in every form and way."""
+
+    def show(sent_bytes: int, total_bytes: int | None) -> None:
+        log.info("%d of %s", sent_bytes, total_bytes)
+
+    asset = await client.upload(path, on_progress=show)
+    assert_type(asset, AssetTask)
+    assert_type(await asset, Asset)
+    assert_type(await asset.wait(timeout=None), Asset)
+    assert_type(await asyncio.gather(asset, asset), tuple[Asset, Asset])
+    assert_type(asset.upload_status, str | None)
+    assert_type(asset.exception(), AssetFailed | None)
+    assert_type(client.asset_task(asset.asset_id), AssetTask)
+    metadata = await client.asset("re_1")
+    assert_type((metadata.file_size, metadata.create_time), tuple[int | None, datetime | None])
+    with path.open("rb") as file, tempfile.TemporaryFile() as temporary:
+        for recording in (file, temporary, io.BytesIO(b""), b"", bytearray(), path):
+            await client.upload(recording, filename="a.ogg", via="signed-url")
+    assert_type(await client.diarize(path, via="direct", on_progress=show), Diarization)
+    try:
+        await asset
+    except AssetTimeout as error:
+        assert_type(error.asset_id, str)
+    except AssetError as error:
+        assert_type(error.asset_id, str)
+    await client.upload("talk.flac")  # type: ignore[arg-type]  # text is an asset id
+    await client.upload(path, via="post")  # type: ignore[arg-type]  # no such way
 
 
 async def take_up(client: MaviClient, store: TaskStore) -> None:
