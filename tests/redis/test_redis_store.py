@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import attrs
 import pytest
-import pytest_asyncio
-from redis.asyncio import Redis, RedisCluster
+from redis.asyncio import Redis
 from redis.crc import key_slot
 
 from mavi_async import ConfigurationError, MaviClient, StoreError, TaskStateError
@@ -19,7 +18,7 @@ from mavi_async.stores import Lane
 
 if TYPE_CHECKING:
     from tests.conftest import StartRedis
-    from tests.redis.conftest import OpenStore, Watch
+    from tests.redis.conftest import OpenStore, UseAllOf, Watch
 
 LANE = Lane("https://lane.example", "account", "/path")
 SECRET = "canary-5f0e1d2c"
@@ -28,22 +27,6 @@ SECRET = "canary-5f0e1d2c"
 def intent_of(name: str, state: IntentState = IntentState.SENDING) -> Intent:
     """A submission with a key of its own, whose request was made long ago."""
     return Intent(name, "mine", "re_1", state, 1.5, 2.5, f"key of {name}")
-
-
-async def use_all_of(store: RedisStore) -> None:
-    """Leave something of every kind on the server."""
-    await store.put_callback("unmatched", b"body", seen=False)
-    await store.put_callback("seen", b"body", seen=True)
-    await store.put_callback("seen", b"other", seen=False)
-    for each in ("pending", "done", "collected"):
-        await store.put_submission(Submission(each, "mine", "re_1", 1.5))
-    for each in ("done", "collected"):
-        await store.put_callback(each, b"body", seen=False)
-    await store.mark_collected(["collected"])
-    for state in IntentState:
-        await store.begin_intent(intent_of(state.value))
-        await store.update_intent(state.value, state, task_id=state.value)
-    await store.pacer(LANE, 1.0).reserve()
 
 
 async def keys_of(client: "Redis", tag: str) -> dict[str, int]:
@@ -62,7 +45,9 @@ def tag_of(store: RedisStore) -> str:
 
 
 @pytest.mark.asyncio
-async def test_all_keys_are_in_one_slot(store: RedisStore, client: "Redis") -> None:
+async def test_all_keys_are_in_one_slot(
+    store: RedisStore, client: "Redis", use_all_of: "UseAllOf"
+) -> None:
     """Of every kind there is, that of a single call and that of a rate included."""
     await use_all_of(store)
     names = await keys_of(client, tag_of(store))
@@ -85,7 +70,9 @@ async def test_names_that_keys_could_not_have(open_store: "OpenStore") -> None:
 
 
 @pytest.mark.asyncio
-async def test_what_nobody_uses_goes_by_itself(open_store: "OpenStore", client: "Redis") -> None:
+async def test_what_nobody_uses_goes_by_itself(
+    open_store: "OpenStore", client: "Redis", use_all_of: "UseAllOf"
+) -> None:
     """All of it at the same time, but for when a callback came last."""
     store = open_store(ttl=100.0)
     await use_all_of(store)
@@ -105,7 +92,7 @@ async def test_what_nobody_uses_goes_by_itself(open_store: "OpenStore", client: 
 
 @pytest.mark.asyncio
 async def test_a_key_that_is_made_anew_goes_with_the_others(
-    open_store: "OpenStore", client: "Redis"
+    open_store: "OpenStore", client: "Redis", use_all_of: "UseAllOf"
 ) -> None:
     """One that was empty is gone, and so is what it was told."""
     store = open_store(ttl=100.0)
@@ -126,7 +113,7 @@ async def test_a_key_that_is_made_anew_goes_with_the_others(
 
 @pytest.mark.asyncio
 async def test_only_keys_that_may_be_new_are_asked_when_they_go(
-    store: RedisStore, client: "Redis"
+    store: RedisStore, client: "Redis", use_all_of: "UseAllOf"
 ) -> None:
     """Each look is a command more, and all others of a server wait for it."""
 
@@ -298,7 +285,7 @@ async def test_trio_is_told_at_once() -> None:
 
 @pytest.mark.asyncio
 async def test_a_given_client_is_used_and_left_open(
-    redis_url: str, namespace: str, watch: "Watch"
+    redis_url: str, namespace: str, watch: "Watch", use_all_of: "UseAllOf"
 ) -> None:
     """With whatever settings it has, RESP3 included; hints come through it as well."""
     async with Redis.from_url(redis_url, protocol=3, health_check_interval=1) as given:
@@ -314,38 +301,6 @@ async def test_a_given_client_is_used_and_left_open(
         assert await given.ping()
         assert b"body" == await store.get_callback("done")
         await store.aclose()
-
-
-@pytest_asyncio.fixture
-async def cluster(start_redis: "StartRedis", unused_port: int) -> AsyncIterator[RedisCluster]:
-    """A client of a cluster of one."""
-    port = str(unused_port)
-    start_redis("--cluster-enabled", "yes", "--port", port, "--bind", "127.0.0.1")
-    node: Any
-    async with Redis(port=unused_port) as node:
-        await node.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
-        info = "CLUSTER INFO"
-        while (await node.execute_command(info))["cluster_state"] != "ok":  # noqa: ASYNC110 - dto.
-            await asyncio.sleep(0.01)
-    async with RedisCluster(host="127.0.0.1", port=unused_port) as client:
-        yield client
-
-
-@pytest.mark.asyncio
-async def test_a_cluster_takes_all_that_a_store_asks(cluster: RedisCluster) -> None:
-    """Each script names all of its keys, and they are in one place."""
-    store = RedisStore(cluster)
-    heard = asyncio.Event()
-    stop = await store.watch(lambda _: heard.set())
-    await use_all_of(store)
-    if stop is not None:  # redis-py's clients of clusters could not listen for a long time
-        async with asyncio.timeout(30):
-            await heard.wait()
-        stop()
-
-    assert ["done"] == [each.task_id for each in await store.list_uncollected()]
-    assert ["seen"] == list(await store.list_arrived(["seen", "pending"]))
-    await store.aclose()
 
 
 @pytest.mark.parametrize(
