@@ -44,6 +44,9 @@ class Thread:
         self._loop.close()
 
     async def _close_all(self) -> None:
+        calls = {task for task in asyncio.all_tasks() if "listener" not in task.get_name()}
+        if others := calls - {asyncio.current_task()}:
+            await asyncio.wait(others)  # what was cancelled gives its connection back
         while self._stores:
             await self._stores.pop().aclose()
 
