@@ -89,6 +89,13 @@ def test_the_sum_decides_and_not_the_longest_piece(make: "Make") -> None:
     assert ["a"] == result.assign_speakers([HeardWord(0, 7)])
 
 
+def test_who_is_listed_twice_does_not_count_twice(make: "Make") -> None:
+    """Where a speaker's segments overlap, the shared time of a word is theirs once."""
+    doubled = Diarization.from_segments([*make("a ..###\nb ##..."), SpeakerSegment(0.0, 2.0, "b")])
+
+    assert ["a"] == doubled.assign_speakers([HeardWord(0, 5)])
+
+
 def test_ties(make: "Make") -> None:
     """The earlier speaker, inside a word as in the silence around it."""
     result = make("""
