@@ -59,6 +59,8 @@ class Connections:
         connected = self._connected.pop(_running_loop(), None)
         if connected is not None:
             await connected.listener.aclose()
+            # One that lost its connection would make another one, which nobody would close.
+            await connected.server.all_ended()
             if not self._is_given:
                 await connected.server.client.aclose()
 

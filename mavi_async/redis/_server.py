@@ -88,6 +88,12 @@ class Server:
 
     client: Client
     address: Address
+    _calls: "set[asyncio.Future[None]]" = attrs.field(factory=set, init=False, repr=False)
+
+    async def all_ended(self) -> None:
+        """Wait for the calls that are under way, none of which takes long."""
+        while self._calls:
+            await asyncio.wait(tuple(self._calls))
 
     async def run(self, script: Script, keys: Sequence[str], *values: Value) -> Answer:
         """Run a script.
@@ -111,6 +117,8 @@ class Server:
         Raises:
             StoreError: If it fails, or does not end in time.
         """
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._calls.add(ended)
         try:
             async with asyncio.timeout(STORE_SECONDS):
                 return await work
@@ -119,6 +127,9 @@ class Server:
                 raise self._late() from None
             mapped = store_error(error, self.address)
             raise mapped from mapped.__cause__
+        finally:
+            self._calls.discard(ended)
+            ended.set_result(None)
 
     async def _run(self, script: Script, keys: Sequence[str], values: Sequence[Value]) -> Answer:
         words: Sequence[Any] = (len(keys), *keys, *values)

@@ -242,6 +242,22 @@ async def test_a_closed_store_leaves_nothing_and_opens_again(
 
 
 @pytest.mark.asyncio
+async def test_closing_waits_for_what_is_under_way(store: RedisStore, client: "Redis") -> None:
+    """Those calls succeed, and leave no connection behind."""
+    before = len(await client.client_list())
+    puts = [
+        asyncio.create_task(store.put_callback(f"t{number}", b"body", seen=True))
+        for number in range(8)
+    ]
+    await asyncio.sleep(0)
+    await store.aclose()
+
+    assert {Verdict.FIRST} == {put.result().verdict for put in puts}
+    while len(await client.client_list()) > before:  # noqa: ASYNC110 - the server notices by itself
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.asyncio
 async def test_a_listener_ends_with_its_last_watcher(
     store: RedisStore, client: "Redis", watch: "Watch"
 ) -> None:
