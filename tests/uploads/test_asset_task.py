@@ -102,7 +102,7 @@ async def test_waiters_before_and_after(
         assert task.exception() is None
         assert task is client.asset_task("re_1")
         assert {id(task.result())} == {id(asset) for asset in assets}
-        assert (4, 1) == (transport.requests, transport.most)
+        assert (4, 1, 4) == (transport.requests, transport.most, len(pauses))
         assert "SUCCESS" in repr(task)
 
 

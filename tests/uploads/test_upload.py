@@ -174,7 +174,6 @@ class Async:
         return b""
 
 
-@pytest.mark.parametrize("via", VIAS)
 @pytest.mark.parametrize(
     ("make", "filename", "says"),
     [
@@ -194,7 +193,6 @@ class Async:
 )
 @pytest.mark.asyncio
 async def test_what_cannot_be_uploaded(
-    via: Any,
     make: Callable[[Path], Any],
     filename: str | None,
     says: str,
@@ -208,7 +206,7 @@ async def test_what_cannot_be_uploaded(
         (tmp_path / name).write_bytes(b"x" if name == "text.txt" else b"")
     async with client_for(emulator) as client:
         with pytest.raises(ConfigurationError, match=says):
-            await client.upload(make(tmp_path), filename=filename, via=via)
+            await client.upload(make(tmp_path), filename=filename)
 
     assert [] == arrived(emulator)
 
@@ -222,12 +220,10 @@ async def test_a_way_that_is_none(emulator: Emulator, client_for: "MakeClient") 
 
 
 BREAKS = [
-    *(("direct", "upload", kind, after) for kind in KINDS for after in (0, 300_000, None)),
-    *(
-        ("signed-url", "storage", kind, after)
-        for kind in KINDS[:-1]
-        for after in (0, 300_000, None)
-    ),
+    *(("direct", "upload", kind, after) for kind in KINDS[:2] for after in (0, 300_000)),
+    *(("signed-url", "storage", kind, after) for kind in KINDS[:2] for after in (0, 300_000)),
+    *(("direct", "upload", kind, None) for kind in KINDS),
+    *(("signed-url", "storage", kind, None) for kind in KINDS[:-1]),
     *(("signed-url", "signed-url", kind, None) for kind in KINDS),
 ]
 
