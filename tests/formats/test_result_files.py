@@ -85,6 +85,13 @@ def test_json_of_others() -> None:
     ) == read_json("\ufeff" + json.dumps(answer), "re_3")
 
 
+def test_what_was_dropped_adds_up() -> None:
+    """Segments without a length count on top of those that the document tells of."""
+    rows = [*SEGMENTS, {"start": 1, "end": 1, "speaker": "ann"}]
+
+    assert 3 == read_json(json.dumps({"segments": rows, "dropped": 2})).dropped
+
+
 def test_a_callback_is_told_from_a_result() -> None:
     """The body of a callback is read as what it is: a result, a failure, or neither."""
     body = json.dumps(CALLBACK)
