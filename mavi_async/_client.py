@@ -222,8 +222,9 @@ class MaviClient(SpeakerCalls, AssetCalls):
         """Close the client; closing twice is allowed.
 
         New submits are refused at once. Requests under way may finish for ``close_timeout``
-        seconds, so that no job is left without a known id. Waits then end with
-        `DispatcherClosed`. What was given to the client stays open.
+        seconds, so that no job is left without a known id; uploads are free, and end at once.
+        Waits then end with `DispatcherClosed`, those for assets with `ClientClosed`. What was given
+        to the client stays open.
         """
         if not self._lifecycle.close():
             return
