@@ -103,7 +103,7 @@ def _text(content: bytes) -> str:
     """Decode a file; Praat, for one, writes UTF-16 where a label is not ASCII."""
     wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
-        return content.decode("utf-16" if wide else "utf-8-sig")
+        return content.decode("utf-16" if wide else "utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         encoding = "UTF-16" if wide else "UTF-8"

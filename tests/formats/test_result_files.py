@@ -166,6 +166,14 @@ def test_content_tells_the_format(name: str, tmp_path: Path) -> None:
     assert 2 == len(load(path)) == len(load(path, name))
 
 
+def test_labels_with_frequencies_are_recognised(tmp_path: Path) -> None:
+    """What has tabs is Audacity's, which has lines that no other format has."""
+    path = tmp_path / "labels.txt"
+    path.write_text("0.5\t1.5\tAnn B.\n\\\t100\t200\n")
+
+    assert ("Ann B.",) == load(path).speakers
+
+
 def test_a_saved_callback_is_recognised(tmp_path: Path) -> None:
     """Whatever its file is called, and whether it is one line or many."""
     for name in ("callback.json", "body.txt", "a1b2"):
