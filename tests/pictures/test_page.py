@@ -267,6 +267,7 @@ def test_names_do_nothing(open_page: Open, hostile: Diarization) -> None:
         view = opened.page.locator("#view").bounding_box()
         assert view is not None
         assert view["width"] > width / 2
+        assert opened.page.locator(".names").evaluate("(it) => it.scrollWidth <= it.clientWidth")
         assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

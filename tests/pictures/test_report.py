@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mavi_async import ConfigurationError, Diarization, SpeakerSegment
@@ -107,6 +107,7 @@ def test_names_are_text(hostile: Diarization) -> None:
     assert len(page) < 100_000  # though one of the names has a million letters
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(st.characters(codec=None), max_size=30), min_size=3, max_size=3, unique=True)
 )

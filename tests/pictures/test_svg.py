@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
@@ -109,6 +109,22 @@ def test_overlaps_are_seen(conversation: Diarization) -> None:
     assert f"several at once {overlap.duration:.1f} s" in picture
 
 
+def test_overlaps_are_seen_in_columns() -> None:
+    """Of more segments than pixels, the columns have a band that are shared for half their time."""
+    picture = write_svg(
+        Diarization.from_segments(
+            [SpeakerSegment(n, n + 1, "ann") for n in range(1000)]
+            + [SpeakerSegment(n, n + 1, "bob") for n in range(200, 400)]
+        )
+    )
+    [path] = re.findall(r'class="mavi-shared".*? d="(.*?)"', picture)
+    columns = [int(x) for x in re.findall(r"M(\d+) 0h2", path)]
+    pixels = scale_of(picture) / 1000
+
+    assert list(range(columns[0], columns[-1] + 1, 2)) == columns
+    assert pytest.approx([200 * pixels, 400 * pixels], abs=1) == [columns[0], columns[-1] + 2]
+
+
 def test_nobody_speaks() -> None:
     """A recording without speech has a picture that says so."""
     assert "Nobody speaks." in write_svg(Diarization(()))
@@ -154,6 +170,7 @@ def test_names_are_text(hostile: Diarization) -> None:
     assert len(picture) < 30_000  # though one of the names has a million letters
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(st.characters(codec=None), max_size=30), max_size=5, unique=True), st.text()
 )
