@@ -168,7 +168,8 @@ def _read(connection: sqlite3.Connection, lane: Lane, now: float) -> _Row:
     """Read a lane's schedule; one from before the clock started anew is void."""
     values = connection.execute(
         "SELECT next_at, number, last_at, extra, pressure, held_from, held_until, answered,"
-        " interval, interval_at, written_at FROM rate WHERE origin = ? AND account = ? AND endpoint = ?",
+        " interval, interval_at, written_at FROM rate"
+        " WHERE origin = ? AND account = ? AND endpoint = ?",
         attrs.astuple(lane),
     ).fetchone()
     if values is None or values[-1] > now:
