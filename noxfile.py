@@ -62,6 +62,10 @@ MANY = [
     "test_thousands_of_tasks_leave_nothing",
 ]
 
+# What starts processes and browsers, or tells long stories: by far the longest, and for the oldest
+# and the newest Python only. What lies between runs everything else.
+LONG = ["crash", "end_to_end", "examples", "faults", "pictures", "soak", "stateful"]
+
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["build", "lint", "typing", "docs", "tests", "coverage"]
 
@@ -131,7 +135,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS, requires=["build"])
 def tests(session: nox.Session) -> None:
-    """Run the tests against the built wheel; on the oldest Python, under coverage."""
+    """Run the tests against the built wheel; under coverage and in full on the oldest Python."""
     install_wheel(session, EXTRAS, *group("test"))
     data = Path(f".coverage.py{session.python}").resolve()
     # Neither this run nor a process that a test starts may find the checkout before the wheel.
@@ -148,10 +152,14 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *kind, *chosen, env=env, success_codes=codes)
         session.run("coverage", "erase", env=env)
         pytest = ["coverage", "run", "-m", "pytest"]
-    together = (*PARALLEL, *TOGETHER, "-k", f"not ({' or '.join(apart)})")
+    together = [*PARALLEL, *TOGETHER, "-k", f"not ({' or '.join(apart)})"]
+    if session.python in PYTHONS[1:-1] and not session.posargs:
+        together += [f"--ignore=tests/{folder}" for folder in LONG]
     session.run(*pytest, *together, *session.posargs, env=env, success_codes=codes)
-    chosen = session.posargs or files_with("pytest.mark.alone")
-    session.run(*pytest, *ALONE, *chosen, env=env, success_codes=codes)
+    if session.python == PYTHONS[0]:
+        # Clocks are the system's, whatever the Python.
+        chosen = session.posargs or files_with("pytest.mark.alone")
+        session.run(*pytest, *ALONE, *chosen, env=env, success_codes=codes)
 
 
 @nox.session
