@@ -10,7 +10,8 @@ from rich.text import Text
 import mavi_async
 from mavi_async._errors import MaviError
 from mavi_async.cli._commands import demo, doctor, emulate, resume, speakers
-from mavi_async.cli._store_commands import adopt, callbacks, forget, replay, show, tasks
+from mavi_async.cli._result_commands import export, score, show
+from mavi_async.cli._store_commands import adopt, callbacks, forget, replay, tasks
 from mavi_async.cli._text import make_console, safe_text
 from mavi_async.cli._upload_commands import upload
 
@@ -24,7 +25,8 @@ app = cyclopts.App(
     version=lambda: mavi_async.__version__,
 )
 for command in (
-    demo, emulate, doctor, upload, speakers, resume, tasks, show, callbacks, replay, adopt, forget
+    demo, emulate, doctor, upload, speakers, resume, show, export, score,
+    tasks, callbacks, replay, adopt, forget,
 ):  # fmt: skip
     app.command(command)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import cyclopts
 from cyclopts import Parameter
 
-from mavi_async.cli._options import AsJson, Store
+from mavi_async.cli._options import AsJson, Output, Store
 
 __all__ = ["demo", "doctor", "emulate", "resume", "speakers"]
 
@@ -96,6 +96,8 @@ def speakers(
     rate: float = 1.0,
     timeout: float = 3600.0,
     again: Annotated[bool, Parameter(negative="")] = False,
+    output: Output = None,
+    to: str | None = None,
     as_json: AsJson = False,
     store: Store = None,
 ) -> int:
@@ -118,6 +120,10 @@ def speakers(
         rate: The account's requests per second.
         timeout: Seconds to wait for each callback.
         again: Submit, and pay for, also what was submitted before.
+        output: Where to write results instead of drawing them: a file, such as town.rttm, or a
+            folder, in which each file is named after its recording.
+        to: The format of the files: rttm, uem, lab, json, jsonl, csv, vtt, srt, audacity,
+            textgrid, svg or html. By default the suffix of --output tells.
         as_json: Write a JSON object a line instead of drawings.
         store: The file or redis:// URL to keep jobs in; by default MAVI_STORE, or a file in your
             data folder. Better set a URL with a password as MAVI_STORE.
@@ -135,6 +141,8 @@ def speakers(
         timeout,
         again,
         as_json,
+        output,
+        to,
     )
     return run_speakers(options, find_place(store))
 

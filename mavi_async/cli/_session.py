@@ -22,11 +22,12 @@ from mavi_async._errors import (
     WebhookNotConfigured,
 )
 from mavi_async.cli._board import Board, Stage
+from mavi_async.cli._destination import Destination
 from mavi_async.cli._jobs import Listener
 from mavi_async.cli._place import Place
 from mavi_async.cli._progress import Progress
 from mavi_async.cli._receiver import callback_path, new_token, receiving
-from mavi_async.cli._results import JsonResults, TextResults
+from mavi_async.cli._results import FileResults, JsonResults, NotWritten, TextResults
 from mavi_async.cli._text import make_console
 
 __all__ = ["Entrance", "Session", "run_session"]
@@ -42,9 +43,17 @@ class Session:
         names: What to wait for.
         place: Where the jobs are kept.
         as_json: Whether results are written as JSON lines.
+        destination: The files to write results to; ``None`` for drawings instead.
     """
 
-    def __init__(self, names: Iterable[str], place: Place, *, as_json: bool) -> None:
+    def __init__(
+        self,
+        names: Iterable[str],
+        place: Place,
+        *,
+        as_json: bool,
+        destination: Destination | None = None,
+    ) -> None:
         self.board = Board(names)
         self.progress = Progress(self.board, make_console(sys.stderr))
         self.resume = place.command("resume")
@@ -53,19 +62,29 @@ class Session:
         self._tasks = place.command("tasks")
         # A name on the board may be more than the recording's; programs want that alone.
         self.asset_ids: dict[str, str] = {}
-        self._results: Listener = JsonResults() if as_json else TextResults()
+        self._results: list[Listener] = [JsonResults()] if as_json else []
+        if destination is not None:
+            self._results.append(FileResults(destination, place, self.progress.note))
+        elif not as_json:
+            self._results.append(TextResults())
         self._errors: list[MaviError] = []
 
     def succeeded(self, asset_id: str, diarization: Diarization) -> None:
         """Write a result."""
-        with self.progress.aside():
-            self._results.succeeded(self._called(asset_id), diarization)
+        try:
+            with self.progress.aside():
+                for each in self._results:
+                    each.succeeded(self._called(asset_id), diarization)
+        except NotWritten as error:
+            self._errors.append(error)
+            self.progress.note(error.message)
 
     def failed(self, asset_id: str, error: MaviError) -> None:
         """Keep an error for the report."""
         self._errors.append(error)
         with self.progress.aside():
-            self._results.failed(self._called(asset_id), error)
+            for each in self._results:
+                each.failed(self._called(asset_id), error)
 
     def report(self) -> None:
         """Say how it ended, and what goes on from there."""
@@ -75,6 +94,8 @@ class Session:
         if skipped := self.board.at(Stage.SKIPPED):
             note(f"Not submitted after that: {len(skipped)}")
         note(f"{len(self.board.at(Stage.DONE))} of {len(self.board.rows)} recordings done.")
+        if unwritten := sum(isinstance(error, NotWritten) for error in self._errors):
+            note(f"Results that could not be written, and are in the store: {unwritten}")
         if self._met(SubmitOutcomeUnknown):
             note(f"What may be running at MAVI, and what to do about it: {self._tasks}")
         if self._met(TaskFailed):

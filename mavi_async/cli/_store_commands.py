@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from mavi_async.cli._options import All, AsJson, File, Store
 
-__all__ = ["adopt", "callbacks", "forget", "replay", "show", "tasks"]
+__all__ = ["adopt", "callbacks", "forget", "replay", "tasks"]
 
 
 def tasks(
@@ -30,21 +30,6 @@ def tasks(
     from mavi_async.cli._tasks import TasksOptions, run_tasks
 
     return asyncio.run(run_tasks(TasksOptions(account, all_of_them, as_json), find_place(store)))
-
-
-def show(task_ids: list[str], /, *, as_json: AsJson = False, store: Store = None) -> int:
-    """Print results that are in the store, again.
-
-    Args:
-        task_ids: The jobs.
-        as_json: Write a JSON object a line instead of drawings.
-        store: The file or redis:// URL that jobs are kept in; by default MAVI_STORE, or a file in
-            your data folder.
-    """
-    from mavi_async.cli._place import find_place
-    from mavi_async.cli._show import run_show
-
-    return asyncio.run(run_show(task_ids, find_place(store), as_json=as_json))
 
 
 def callbacks(

@@ -10,8 +10,8 @@ import pytest
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 COMMANDS = [
-    "adopt", "callbacks", "demo", "doctor", "emulate", "forget", "replay", "resume", "show",
-    "speakers", "tasks", "upload",
+    "adopt", "callbacks", "demo", "doctor", "emulate", "export", "forget", "replay", "resume",
+    "score", "show", "speakers", "tasks", "upload",
 ]  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def test_help(call: Run, arguments: tuple[str, ...], words: list[str]) -> None:
         (("resume", "re_1"), "re_1"),
         (("adopt", "i1"), "task"),
         (("forget", "--yes"), "ids"),
-        (("show",), "task"),
+        (("show",), "results"),
         (("replay",), "file"),
         (("callbacks", "--save"), "save"),
         (("tasks", "--store"), "store"),

@@ -226,14 +226,9 @@ def test_show_what_is_not_there(call: Run, shelf: "Shelf", with_store: "WithStor
     ended = call("show", shelf.pending.task_id, "t1", shelf.done.task_id)
 
     assert 1 == ended.returncode
-    assert f"no callback of task {shelf.pending.task_id} is here\n" in ended.stderr
+    assert (
+        f"no callback of task {shelf.pending.task_id} is here yet; "
+        "to wait for it: mavi-async resume\n"
+    ) in ended.stderr
     assert "failed: t1: MAVI could not do the job: [2J[red]no" in ended.stderr
     assert "re_done" in ended.stdout
-
-
-def test_show_nonsense(call: Run) -> None:
-    """What cannot be a job is a wrong argument."""
-    ended = call("show", "../etc")
-
-    assert 2 == ended.returncode
-    assert "task_id is 1 to 128" in ended.stderr
