@@ -21,6 +21,8 @@ from mavi_async.formats import FORMATS, Format, format_named, format_of
 __all__ = ["Destination"]
 
 _FIT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+# Where the device stands for a file, replacing that would pull it from under whoever writes to it.
+_STANDARD_OUTPUT: Final = ("-", "/dev/stdout")
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -54,7 +56,7 @@ class Destination:
             ConfigurationError: If the format is not known, or several would be written to one file.
         """
         names = list(dict.fromkeys(names))
-        if output is None or output == "-":
+        if output is None or output in _STANDARD_OUTPUT:
             return cls(_format(to), {_single(names, "standard output is one"): None})
         path = Path(output)
         ends_so = output.endswith(tuple(filter(None, (os.sep, os.altsep))))
@@ -77,10 +79,9 @@ class Destination:
         except OSError as error:
             raise _cannot_write(self.folder, error.strerror) from error
         for path in filter(None, self.files.values()):
-            if not path.parent.is_dir():
-                raise _cannot_write(
-                    path, f"there is no folder {str(path.parent)!r}: create it first"
-                )
+            folder = path.parent
+            if not folder.is_dir():
+                raise _cannot_write(path, f"there is no folder {str(folder)!r}: create it first")
             if not os.access(path if path.exists() else folder, os.W_OK):
                 raise _cannot_write(path, "you may not write there")
 
@@ -95,8 +96,7 @@ class Destination:
             _print(text)
             return None
         try:
-            # Behind a link, the file that it leads to is the one to replace.
-            _replace(Path(os.path.realpath(path)), text.encode())
+            _replace(path, text.encode())
         except OSError as error:
             raise _cannot_write(path, error.strerror) from error
         return path
@@ -138,10 +138,11 @@ def _replace(path: Path, content: bytes) -> None:
     if path.exists() and not path.is_file():
         path.write_bytes(content)  # a pipe or a device, or a folder, which the system refuses
         return
-    beside = path.with_name(f".mavi-{secrets.token_hex(8)}")
+    target = Path(os.path.realpath(path))  # behind a link, the file that it leads to
+    beside = target.with_name(f".mavi-{secrets.token_hex(8)}")
     try:
         beside.write_bytes(content)
-        beside.replace(path)
+        beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
 

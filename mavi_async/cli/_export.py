@@ -6,7 +6,7 @@ import attrs
 
 from mavi_async._arguments import require_seconds
 from mavi_async._diarization import Diarization
-from mavi_async._errors import ConfigurationError, TaskError
+from mavi_async._errors import ConfigurationError
 from mavi_async.cli._destination import Destination
 from mavi_async.cli._notes import error_notes
 from mavi_async.cli._place import Place
@@ -79,18 +79,22 @@ async def run_export(name: str, options: ExportOptions, place: Place) -> int:
         ConfigurationError: If it cannot be read or written, or an option cannot be used.
     """
     Destination.of(options.output, options.to, [name])  # before anything is read
+    note = error_notes()
     async with Sources(place) as sources:
         try:
             found = await sources.read(name, format_name=options.format_name, uri=options.uri)
-            result = options.clean_up.apply(found.diarization)
-        except (NotHere, TaskError) as error:
-            error_notes()(str(error) if isinstance(error, NotHere) else f"failed: {name}: {error}")
+        except NotHere as error:
+            note(str(error))
             return 1
+        if failure := found.outcome.error:
+            note(f"failed: {found.name}: {failure}")
+            return 1
+        result = options.clean_up.apply(found.outcome.result())
         destination = Destination.of(options.output, options.to, [found.name])
         destination.prepare()
         path = _with_audio(destination, options).write(found.name, result)
         if path is not None:
-            error_notes()(f"{found.name}: written to {path}")
+            note(f"{found.name}: written to {path}")
         await sources.handed_out(name)
     return 0
 

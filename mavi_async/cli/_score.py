@@ -102,24 +102,24 @@ async def run_score(hypothesis: str, reference: str, options: ScoreOptions, plac
     """
     if (hypothesis, reference) == ("-", "-"):
         raise ConfigurationError("only one of the two can come from standard input")
+    sides: list[Diarization] = []
     async with Sources(place) as sources:
-        try:
-            found = await sources.read(hypothesis, uri=options.uri)
-            truth = await sources.read(reference, uri=options.uri)
-        except (NotHere, TaskError) as error:
-            error_notes()(str(error))
-            return 1
-    score = measure(
-        found.diarization,
-        truth.diarization,
-        collar=options.collar,
-        skip_overlap=options.skip_overlap,
-    )
+        for name in (hypothesis, reference):
+            try:
+                found = await sources.read(name, uri=options.uri)
+                sides.append(found.outcome.result())
+            except NotHere as error:
+                error_notes()(str(error))
+                return 1
+            except TaskError as error:
+                error_notes()(f"failed: {name}: {error}")
+                return 1
+    score = measure(*sides, collar=options.collar, skip_overlap=options.skip_overlap)
     names = [STANDARD_INPUT if each == "-" else each for each in (hypothesis, reference)]
     if options.as_json:
         _say_json(score, names, options)
     else:
-        speakers = [each.diarization.num_speakers for each in (found, truth)]
+        speakers = [each.num_speakers for each in sides]
         _say_text(score, names, speakers, options)
     return 0
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from mavi_async._errors import ConfigurationError, MaviError, TaskError
+from mavi_async._errors import ConfigurationError, MaviError
 from mavi_async.cli._jobs import Listener
 from mavi_async.cli._notes import error_notes
 from mavi_async.cli._place import Place
@@ -42,12 +42,12 @@ async def run_show(
                 errors.append(error)
                 note(str(error))
                 continue
-            except TaskError as error:
-                errors.append(error)
-                note(f"failed: {name}: {error}")
-                results.failed(name, error)
+            if failure := found.outcome.error:
+                errors.append(failure)
+                note(f"failed: {found.name}: {failure}")
+                results.failed(found.name, failure)
             else:
-                results.succeeded(found.name, found.diarization)
+                results.succeeded(found.name, found.outcome.result())
             sys.stdout.flush()  # only what is out is handed out
             await sources.handed_out(name)
     all_wrong = all(isinstance(error, ConfigurationError) for error in errors)

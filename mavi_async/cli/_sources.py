@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -12,7 +12,7 @@ import attrs
 
 from mavi_async._configuration import checked_task_id
 from mavi_async._diarization import Diarization
-from mavi_async._errors import ConfigurationError, MaviError
+from mavi_async._errors import ConfigurationError, MalformedResult, MaviError, TaskFailed
 from mavi_async._task import Outcome
 from mavi_async.cli._documents import read_documents
 from mavi_async.cli._place import Place
@@ -36,15 +36,15 @@ class NotHere(MaviError):
 
 @attrs.frozen
 class Found:
-    """A result.
+    """What is there under a name.
 
     Attributes:
         name: What the recording is called.
-        diarization: Who speaks when in it.
+        outcome: The result, or the failure that a callback reports.
     """
 
     name: str
-    diarization: Diarization
+    outcome: Outcome
 
 
 def kind_of(name: str) -> Kind:
@@ -94,8 +94,6 @@ class Sources:
         Raises:
             ConfigurationError: If there is no such file, or it cannot be read.
             NotHere: If the job has no callback in the store.
-            TaskFailed: If MAVI could not do the job.
-            MalformedResult: If the callback is one that cannot be read.
         """
         kind = kind_of(name)
         if kind == "task":
@@ -104,7 +102,9 @@ class Sources:
             diarization = _read(Path(name) if kind == "file" else None, format_name, uri)
         except ConfigurationError as error:
             raise ConfigurationError(in_options(error.message)) from error
-        return Found(diarization.uri or diarization.task_id or name, diarization)
+        except (TaskFailed, MalformedResult) as error:
+            return Found(uri or error.task_id or name, Outcome(error=error))
+        return Found(diarization.uri or name, Outcome(diarization))
 
     async def handed_out(self, name: str) -> None:
         """Note in the store that somebody has the outcome of a job; nothing where it is none."""
@@ -128,7 +128,7 @@ class Sources:
             raise NotHere(f"no callback of task {task_id} is here yet; to wait for it: {resume}")
         asset_id = task_id if submission is None else submission.asset_id
         outcome = Outcome.decode(body, task_id=task_id, uri=uri or asset_id)
-        return Found(uri or asset_id, outcome.result())
+        return Found(uri or asset_id, outcome)
 
     async def _opened(self) -> TaskStore:
         if self._store is None:
@@ -203,16 +203,14 @@ def _load_passing(
 def _content(path: Path | None, shown: str) -> bytes:
     try:
         if path is None:
-            return _limited(sys.stdin.buffer.read, shown)
-        with path.open("rb") as file:
-            return _limited(file.read, shown)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigurationError(f"cannot read {shown}: {why}") from error
-
-
-def _limited(read: Callable[[int], bytes], shown: str) -> bytes:
-    content = read(_MOST_BYTES + 1)
+            content = sys.stdin.buffer.read(_MOST_BYTES + 1)
+        else:
+            with path.open("rb") as file:
+                content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {shown}: {error.strerror}") from error
+    except ValueError as error:  # a name that none can be
+        raise ConfigurationError(f"cannot read {shown}: {error}") from error
     if len(content) > _MOST_BYTES:
         raise ConfigurationError(f"{shown} is larger than 64 MiB, which no result is")
     return content
