@@ -125,7 +125,8 @@ def _file_names(names: list[str], suffix: str) -> dict[str, str]:
         stem = name
         if not _FIT.fullmatch(name) or times[name.casefold()] > 1:
             digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-            stem = f"{_UNFIT.sub('_', name[:80])}-{digest[:8]}"
+            readable = _UNFIT.sub("_", name[:80]).lstrip("-") or "recording"
+            stem = f"{readable}-{digest[:8]}"
         files[name] = stem + suffix
     return files
 
@@ -177,5 +178,6 @@ def _discard_rest() -> None:
 
 
 def _visible(character: str) -> str:
-    steers = unicodedata.category(character) in ("Cc", "Cf") and character not in "\n\t"
+    # What joins emoji is of the same category as what turns the direction of writing around.
+    steers = unicodedata.category(character) in ("Cc", "Cf") and character not in "\n\t\u200d"
     return "\ufffd" if steers else character

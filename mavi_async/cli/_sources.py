@@ -179,7 +179,9 @@ def _load(path: Path, format_name: str | None, uri: str | None) -> Diarization:
     """Read the only recording of a file, whatever its name, or else the one that is named."""
     try:
         return load(path, format_name)
-    except ConfigurationError:
+    except ConfigurationError as error:
+        if not path.stat().st_size:
+            raise ConfigurationError(f"{str(path)!r}: there is nothing in it") from error
         if uri is None:
             raise
     return load(path, format_name, uri=uri)
