@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -27,6 +28,7 @@ HIDDEN = ("MAVI_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_", "PYTHO
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., subprocess.Popen[str]]
+FullDisk = Callable[[], contextlib.AbstractContextManager[None]]
 T = TypeVar("T")
 
 
@@ -215,6 +217,24 @@ def with_store(store_path: Path) -> WithStore:
         return asyncio.run(opened())
 
     return with_store
+
+
+@pytest.fixture
+def full_disk() -> FullDisk:
+    """Let files be written by half, for the length of a ``with`` block; but not the store's."""
+
+    def fail(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    @contextlib.contextmanager
+    def full_disk() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Path, "write_bytes", fail)
+            yield
+
+    return full_disk
 
 
 class Shelf:

@@ -16,7 +16,7 @@ from mavi_async.cli._destination import Destination
 from mavi_async.formats import FORMATS
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Shelf
+    from tests.cli.conftest import FullDisk, Shelf
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -108,7 +108,6 @@ def test_clean_up(options: str, segments: list[tuple[float, float, str]], call: 
         ("--output a.mp3", "the suffix of 'a.mp3' names no format: use one of .rttm, "),
         ("--output no/a.vtt", "cannot write 'no/a.vtt': there is no folder 'no': create it first"),
         ("--output no/no/ --to vtt", "cannot write 'no/no': No such file or directory"),
-        ("--output /dev/full --to vtt", "cannot write '/dev/full': No space left on device"),
         ("--to vtt --rename A", "--rename is OLD=NEW, such as SPEAKER_00=Ann, not 'A'"),
         ("--to vtt --rename =A", "--rename is OLD=NEW, such as SPEAKER_00=Ann, not '=A'"),
         ("--to vtt --rename A=", "--rename is OLD=NEW, such as SPEAKER_00=Ann, not 'A='"),
@@ -149,18 +148,35 @@ def test_a_page_with_a_recording(call: Run, here: Path) -> None:
     assert TALK.to_html(audio_src="talk.flac") == (here / "two.html").read_text("utf-8")
 
 
-def test_a_file_is_replaced_as_a_whole(call: Run, here: Path) -> None:
+def test_a_file_is_replaced_as_a_whole(call: Run, here: Path, full_disk: "FullDisk") -> None:
     """If anything goes wrong it stays what it was; nothing else is left behind."""
     page = here / "page.html"
     page.write_text("by hand")
-    failed = call("export", "talk.json", "--output", "page.html", "--audio", "no.mp3")
+    with full_disk():
+        failed = call("export", "talk.json", "--output", "page.html")
     kept = page.read_text()
+    os.link(page, here / "old.html")
     ended = call("export", "talk.json", "--output", "page.html")
 
     assert (2, "by hand") == (failed.returncode, kept)
+    assert "cannot write 'page.html': No space left on device\n" in failed.stderr
     assert 0 == ended.returncode
-    assert page.read_text("utf-8").startswith("<!doctype html>")
-    assert {"page.html", "talk.json"} == {path.name for path in here.iterdir()}
+    assert TALK.to_html() == page.read_text("utf-8")
+    assert "by hand" == (here / "old.html").read_text()
+    assert {"page.html", "old.html", "talk.json"} == {path.name for path in here.iterdir()}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no named pipes there")
+def test_a_pipe_stays_one(call: Run, here: Path) -> None:
+    """What is no file is written to, and not replaced."""
+    os.mkfifo(here / "pipe")
+    reader = os.open(here / "pipe", os.O_RDWR | os.O_NONBLOCK)
+    call("export", "talk.json", "--to", "uem", "--output", "pipe")
+    text = os.read(reader, 1000)
+    os.close(reader)
+
+    assert TALK.to_uem().encode() == text
+    assert (here / "pipe").is_fifo()
 
 
 def test_a_file_may_become_itself(call: Run, here: Path) -> None:
@@ -241,7 +257,7 @@ def test_several_in_one_file(output: str, words: str) -> None:
         Destination.of(output, "rttm", ["re_1", "re_2"])
 
 
-def test_what_is_exported_was_handed_out(call: Run, shelf: "Shelf") -> None:
+def test_what_is_exported_was_handed_out(call: Run, shelf: "Shelf", full_disk: "FullDisk") -> None:
     """But not before it was written."""
 
     def state() -> str:
@@ -251,7 +267,8 @@ def test_what_is_exported_was_handed_out(call: Run, shelf: "Shelf") -> None:
         return next(each["state"] for each in listed if each["asset_id"] == "re_arrived")
 
     task_id = shelf.arrived.task_id
-    failed = call("export", task_id, "--to", "rttm", "--output", "/dev/full")
+    with full_disk():
+        failed = call("export", task_id, "--output", "town.rttm")
     before = state()
     ended = call("export", task_id, "--to", "rttm")
 

@@ -268,5 +268,6 @@ def test_a_failure_in_a_file(call: Run, here: Path, shelf: "Shelf") -> None:
         ended = call(*command, "failed.json")
 
         assert (1, "") == (ended.returncode, ended.stdout)
-        assert ended.stderr.startswith("failed: ")
+        name = "failed.json" if command[0] == "score" else shelf.done.task_id
+        assert ended.stderr.startswith(f"failed: {name}: ")
         assert "MAVI could not do the job: no speech" in ended.stderr

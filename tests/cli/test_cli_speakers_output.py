@@ -5,11 +5,15 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mavi_async import Diarization
 from mavi_async.emulator import Emulator, Fault
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import FullDisk
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -108,11 +112,12 @@ def test_what_may_not_be_written_is_not_paid_for(
     assert 0 == emulator.jobs_created
 
 
-def test_a_full_disk_loses_nothing(speakers: Run, call: Run) -> None:
+def test_a_full_disk_loses_nothing(speakers: Run, call: Run, full_disk: "FullDisk") -> None:
     """The result is in the store, and the command that is told writes it."""
-    ended = speakers("re_1", "--output", "/dev/full", "--to", "rttm")
+    with full_disk():
+        ended = speakers("re_1", "--output", "town.rttm")
     [again] = re.findall(
-        r"^re_1: cannot write '/dev/full': No space left on device; the result is in the store: "
+        r"^re_1: cannot write 'town.rttm': No space left on device; the result is in the store: "
         r"mavi-async (export [0-9a-f]{32} --to rttm --output) FILE$",
         ended.stderr,
         re.MULTILINE,
@@ -120,5 +125,6 @@ def test_a_full_disk_loses_nothing(speakers: Run, call: Run) -> None:
 
     assert (1, "") == (ended.returncode, ended.stdout)
     assert "Results that could not be written, and are in the store: 1\n" in ended.stderr
+    assert [] == list(Path().iterdir())
     assert 0 == call(*again.split(), "town.rttm").returncode
     assert "re_1" == Diarization.load("town.rttm").uri
