@@ -62,9 +62,10 @@ MANY = [
     "test_thousands_of_tasks_leave_nothing",
 ]
 
-# What starts processes and browsers, or tells long stories: by far the longest, and for the oldest
-# and the newest Python only. What lies between runs everything else.
-LONG = ["crash", "end_to_end", "examples", "faults", "pictures", "soak", "stateful"]
+# By far the longest, and hardly a matter of the version of Python: for the oldest Python only.
+LONG = ["crash", "pictures", "soak", "stateful"]
+# What starts processes and servers, for the oldest and the newest only.
+WIDE = ["cli", "end_to_end", "examples", "faults", "redis", "uploads"]
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["build", "lint", "typing", "docs", "tests", "coverage"]
@@ -153,8 +154,9 @@ def tests(session: nox.Session) -> None:
         session.run("coverage", "erase", env=env)
         pytest = ["coverage", "run", "-m", "pytest"]
     together = [*PARALLEL, *TOGETHER, "-k", f"not ({' or '.join(apart)})"]
-    if session.python in PYTHONS[1:-1] and not session.posargs:
-        together += [f"--ignore=tests/{folder}" for folder in LONG]
+    if session.python != PYTHONS[0] and not session.posargs:
+        left_out = LONG if session.python == PYTHONS[-1] else LONG + WIDE
+        together += [f"--ignore=tests/{folder}" for folder in left_out]
     session.run(*pytest, *together, *session.posargs, env=env, success_codes=codes)
     if session.python == PYTHONS[0]:
         # Clocks are the system's, whatever the Python.

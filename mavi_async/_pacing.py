@@ -10,6 +10,7 @@ that are given out already, in their order: whoever has one confirms it just bef
 rejection makes the gap wider for a while, a second one in a row pauses everybody.
 """
 
+import math
 from collections import deque
 from typing import Final
 
@@ -36,6 +37,7 @@ _WIDENING: Final = 0.03
 _GROWTH: Final = 1.25
 _NARROWING: Final = 0.99
 _RELIEF: Final = 0.9
+_NOTHING: Final = 1e-6
 
 
 @attrs.frozen
@@ -48,9 +50,10 @@ class Pace:
         last_at: When the last slot begins, until it is given back.
         extra: Seconds that rejections have added to the gap.
         pressure: How many rejections there were lately; each acceptance takes a tenth away.
-        held_from: The first slot that may not begin before `held_until`; each one behind it
-            follows a gap later. A request that left late holds up those behind it, and so does
-            a rejection.
+        held_from: The first slot that may not begin before `held_until`; each one behind it, up
+            to `held_to`, follows a gap later. A request that left late holds up those that were
+            given out behind it, and so does a rejection; later ones are placed behind them.
+        held_to: See `held_from`.
         held_until: See `held_from`.
         answered: The last slot whose request has its answer; kept while requests wait for it.
     """
@@ -61,6 +64,7 @@ class Pace:
     extra: float = 0.0
     pressure: float = 0.0
     held_from: int = 0
+    held_to: int = 0
     held_until: float = float("-inf")
     answered: int = 0
 
@@ -109,24 +113,25 @@ def give_back(pace: Pace, interval: float, number: int) -> Pace:
     return attrs.evolve(pace, next_at=next_at, number=number - 1, last_at=None)
 
 
-def leave(pace: Pace, interval: float, number: int, at: float, left_at: float) -> Pace:
+def leave(pace: Pace, interval: float, number: int, at: float, left_at: float, now: float) -> Pace:
     """Note when the request of a slot left.
 
     Up to the margin it is on time: the next one is still an interval behind it.
     """
     if left_at - at <= margin(interval):
         return pace
-    return _hold(pace, interval, number + 1, left_at + gap(pace, interval))
+    return _hold(pace, interval, number + 1, left_at + gap(pace, interval), now)
 
 
 def accept(pace: Pace, number: int) -> Pace:
     """Note that the request of a slot was within the limit: what rejections added wears off."""
     if not pace.extra and not pace.pressure:
         return pace
+    extra, pressure = pace.extra * _NARROWING, pace.pressure * _RELIEF
     return attrs.evolve(
         pace,
-        extra=pace.extra * _NARROWING,
-        pressure=pace.pressure * _RELIEF,
+        extra=extra if extra > _NOTHING else 0.0,
+        pressure=pressure if pressure > _NOTHING else 0.0,
         answered=max(pace.answered, number),
     )
 
@@ -151,39 +156,38 @@ def refuse(
     widest = _LONGEST_PAUSE if certain else interval
     widened = min(widest, _GROWTH * pace.extra + _WIDENING * interval * 4.0**pace.pressure)
     wider = attrs.evolve(
-        _forget_before(pace, interval, number + 1),
+        pace,
         extra=max(pace.extra, widened),
         pressure=min(pace.pressure + 1, _HIGHEST_PRESSURE),
         answered=max(pace.answered, number),
     )
     if pace.pressure < 1 or not certain:
         # What comes next was placed before the gap became wider.
-        return _hold(wider, interval, number + 1, at + gap(wider, interval))
+        return _hold(wider, interval, number + 1, at + gap(wider, interval), now)
     pause = min(_LONGEST_PAUSE, interval * 2.0**pace.pressure)
-    return _hold(wider, interval, number + 1, now + pause)
+    return _hold(wider, interval, number + 1, now + pause, now)
 
 
-def _hold(pace: Pace, interval: float, number: int, moment: float) -> Pace:
+def _hold(pace: Pace, interval: float, number: int, moment: float, now: float) -> Pace:
     """Let no slot from a number on begin before a moment, nor closer than a gap to another."""
-    latest = max(number, pace.held_from)
-    held = attrs.evolve(pace, held_from=number, held_until=moment)
-    if _earliest(held, interval, latest) < _earliest(pace, interval, latest):
-        held = pace
-    following = _earliest(held, interval, held.number + 1)
-    return attrs.evolve(held, next_at=max(held.next_at, following))
+    first = max(number, _first_to_come(pace, interval, now))
+    latest = max(first, pace.held_from)
+    if moment + (latest - first) * gap(pace, interval) >= _earliest(pace, interval, latest):
+        pace = attrs.evolve(pace, held_from=first, held_to=pace.number, held_until=moment)
+    following = pace.held_until + (pace.number + 1 - pace.held_from) * gap(pace, interval)
+    return attrs.evolve(pace, next_at=max(pace.next_at, following))
 
 
-def _forget_before(pace: Pace, interval: float, number: int) -> Pace:
-    """Tell of a hold by a later slot: a wider gap does not move what is over."""
-    if number <= pace.held_from:
-        return pace
-    held_until = _earliest(pace, interval, number)
-    return attrs.evolve(pace, held_from=number, held_until=held_until)
+def _first_to_come(pace: Pace, interval: float, now: float) -> int:
+    """Return the first slot that may not have been used yet: one in a hold, or not long begun."""
+    to_come = math.ceil(max(0.0, pace.next_at - now) / gap(pace, interval))
+    first = pace.number + 1 - min(pace.number, to_come)
+    return max(first, pace.held_from) if pace.held_until > now else first
 
 
 def _earliest(pace: Pace, interval: float, number: int) -> float:
-    if number < pace.held_from:
-        return float("-inf")  # another has left since: this one was missed
+    if not pace.held_from <= number <= pace.held_to:
+        return float("-inf")  # it has been used or missed, or was given out after the hold
     return pace.held_until + (number - pace.held_from) * gap(pace, interval)
 
 

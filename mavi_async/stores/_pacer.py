@@ -91,7 +91,12 @@ class MemoryPacer:
         schedule = self._schedule
         with schedule.lock:
             schedule.pace = _pacing.leave(
-                schedule.pace, schedule.interval, slot.number, slot.at, slot.at + late
+                schedule.pace,
+                schedule.interval,
+                slot.number,
+                slot.at,
+                slot.at + late,
+                schedule.clock(),
             )
 
     async def answered(self, slot: Slot, *, refused: bool, certain: bool = True) -> None:

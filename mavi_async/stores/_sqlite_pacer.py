@@ -83,7 +83,7 @@ class SQLitePacer:
 
         def reserve(connection: sqlite3.Connection) -> tuple[Slot, float]:
             now = self._clock()
-            row = _read(connection, self._lane, now).slowest(self.interval, now)
+            row = _read(connection, self._lane, lambda: now).slowest(self.interval, now)
             pace = row.pace
             if instead_of is not None:
                 pace = _pacing.give_back(pace, row.interval, instead_of.number)
@@ -110,7 +110,7 @@ class SQLitePacer:
         """Return a reservation as it stands now."""
 
         def confirm(connection: sqlite3.Connection) -> Slot:
-            row = _read(connection, self._lane, self._clock())
+            row = _read(connection, self._lane, self._clock)
             interval = max(self.interval, row.interval)
             at = _pacing.confirm(row.pace, interval, slot.number, slot.at)
             waits = _pacing.must_wait(row.pace, interval, slot.number)
@@ -128,7 +128,9 @@ class SQLitePacer:
         if late > slot.tolerance:  # or else it changes nothing
             number, at = slot.number, slot.at
             await self._change(
-                lambda pace, interval, _: _pacing.leave(pace, interval, number, at, at + late)
+                lambda pace, interval, now: _pacing.leave(
+                    pace, interval, number, at, at + late, now
+                )
             )
 
     async def answered(self, slot: Slot, *, refused: bool, certain: bool = True) -> None:
@@ -144,7 +146,7 @@ class SQLitePacer:
     async def _change(self, change: Callable[[Pace, float, float], Pace]) -> None:
         def apply(connection: sqlite3.Connection) -> None:
             now = self._clock()
-            row = _read(connection, self._lane, now)
+            row = _read(connection, self._lane, lambda: now)
             pace = change(row.pace, max(self.interval, row.interval), now)
             if pace != row.pace:
                 _write(connection, self._lane, attrs.evolve(row, pace=pace), now)
@@ -164,23 +166,26 @@ class SQLitePacer:
             )
 
 
-def _read(connection: sqlite3.Connection, lane: Lane, now: float) -> _Row:
-    """Read a lane's schedule; one from before the clock started anew is void."""
+def _read(connection: sqlite3.Connection, lane: Lane, clock: Callable[[], float]) -> _Row:
+    """Read a lane's schedule; one from before the clock started anew is void.
+
+    The clock is looked at after the row: another process may write it only just before.
+    """
     values = connection.execute(
-        "SELECT next_at, number, last_at, extra, pressure, held_from, held_until, answered,"
-        " interval, interval_at, written_at FROM rate"
+        "SELECT next_at, number, last_at, extra, pressure, held_from, held_to, held_until,"
+        " answered, interval, interval_at, written_at FROM rate"
         " WHERE origin = ? AND account = ? AND endpoint = ?",
         attrs.astuple(lane),
     ).fetchone()
-    if values is None or values[-1] > now:
+    if values is None or values[-1] > clock():
         return _Row()
-    return _Row(Pace(*values[:8]), *values[8:])
+    return _Row(Pace(*values[:9]), *values[9:])
 
 
 def _write(connection: sqlite3.Connection, lane: Lane, row: _Row, now: float) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO rate (origin, account, endpoint, next_at, number, last_at, extra,"
-        " pressure, held_from, held_until, answered, interval, interval_at, written_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " pressure, held_from, held_to, held_until, answered, interval, interval_at, written_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*attrs.astuple(lane), *attrs.astuple(row.pace), row.interval, row.interval_at, now),
     )

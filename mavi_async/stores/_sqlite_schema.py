@@ -48,9 +48,10 @@ _VERSION_1: Final = (
     """CREATE TABLE rate (
         origin TEXT NOT NULL, account TEXT NOT NULL, endpoint TEXT NOT NULL,
         next_at REAL NOT NULL, number INTEGER NOT NULL, last_at REAL, extra REAL NOT NULL,
-        pressure REAL NOT NULL, held_from INTEGER NOT NULL, held_until REAL NOT NULL,
-        answered INTEGER NOT NULL, interval REAL NOT NULL, interval_at REAL NOT NULL,
-        written_at REAL NOT NULL, PRIMARY KEY (origin, account, endpoint)) WITHOUT ROWID""",
+        pressure REAL NOT NULL, held_from INTEGER NOT NULL, held_to INTEGER NOT NULL,
+        held_until REAL NOT NULL, answered INTEGER NOT NULL, interval REAL NOT NULL,
+        interval_at REAL NOT NULL, written_at REAL NOT NULL,
+        PRIMARY KEY (origin, account, endpoint)) WITHOUT ROWID""",
     """CREATE TABLE summary (
         last_callback_at REAL, unmatched INTEGER NOT NULL, unmatched_bytes INTEGER NOT NULL,
         dead INTEGER NOT NULL, dead_bytes INTEGER NOT NULL)""",

@@ -65,7 +65,7 @@ def test_a_queue_is_spaced_by_the_gap(interval: float) -> None:
     pace, slots = Pace(), []
     for _ in range(100):
         pace, at = reserve(pace, interval, 5.0)
-        pace = leave(pace, interval, pace.number, at, at + 0.9 * margin(interval))
+        pace = leave(pace, interval, pace.number, at, at + 0.9 * margin(interval), at)
         slots.append(at)
 
     assert interval + margin(interval) == gap(pace, interval)
@@ -103,7 +103,7 @@ def test_a_late_departure_moves_the_schedule() -> None:
     """The next request keeps its distance from the one that really left."""
     pace, at = reserve(Pace(), 1.0, 0.0)
 
-    pace = leave(pace, 1.0, 1, at, at + 0.3)
+    pace = leave(pace, 1.0, 1, at, at + 0.3, at + 0.3)
 
     assert at + 0.3 + 1.02 == reserve(pace, 1.0, 0.0)[1]
 
@@ -112,15 +112,15 @@ def test_a_departure_within_the_margin_is_on_time() -> None:
     """The margin is there for it: up to its end the schedule stays as it is."""
     pace, at = reserve(Pace(), 1.0, 0.0)
 
-    assert pace is leave(pace, 1.0, 1, at, at + 0.02)
-    assert at + 0.0201 + 1.02 == leave(pace, 1.0, 1, at, at + 0.0201).next_at
+    assert pace is leave(pace, 1.0, 1, at, at + 0.02, at)
+    assert at + 0.0201 + 1.02 == leave(pace, 1.0, 1, at, at + 0.0201, at).next_at
 
 
 def test_giving_back_does_not_undo_a_late_departure() -> None:
     """Who takes the slot over keeps the distance from a request that left late meanwhile."""
     pace, first = reserve(Pace(), 1.0, 0.0)
     pace, _ = reserve(pace, 1.0, 0.0)
-    pace = give_back(leave(pace, 1.0, 1, first, first + 0.9), 1.0, 2)
+    pace = give_back(leave(pace, 1.0, 1, first, first + 0.9, first + 0.9), 1.0, 2)
 
     assert first + 0.9 + 1.02 == reserve(pace, 1.0, 1.0)[1]
 
@@ -153,10 +153,10 @@ def test_slots_that_are_given_out_move_in_their_order() -> None:
     for _ in range(4):
         pace, _ = reserve(pace, 1.0, 0.0)
 
-    pace = leave(pace, 1.0, 2, 1.02, 1.52)
+    pace = leave(pace, 1.0, 2, 1.02, 1.52, 1.52)
 
-    assert [0.0, 1.02, 2.54, 3.56, 4.58] == pytest.approx(
-        [confirm(pace, 1.0, number + 1, number * 1.02) for number in range(5)]
+    assert [0.0, 1.02, 2.54, 3.56] == pytest.approx(
+        [confirm(pace, 1.0, number + 1, number * 1.02) for number in range(4)]
     )
     assert pytest.approx(4.58) == pace.next_at
 
@@ -166,7 +166,7 @@ def test_a_slot_that_keeps_its_distance_stays_where_it_is() -> None:
     pace, _ = reserve(Pace(), 1.0, 0.0)
     pace, second = reserve(pace, 1.0, 5.0)
 
-    pace = leave(pace, 1.0, 1, 0.0, 3.9)
+    pace = leave(pace, 1.0, 1, 0.0, 3.9, 3.9)
 
     assert 5.0 == second == confirm(pace, 1.0, 2, second)
     assert 6.02 == pace.next_at
@@ -177,12 +177,58 @@ def test_what_holds_up_most_counts() -> None:
     pace = Pace()
     for _ in range(3):
         pace, _ = reserve(pace, 1.0, 0.0)
-    first, second = (1, 0.0, 2.0), (2, 1.02, 1.82)
+    first, second = (1, 0.0, 2.0, 2.0), (2, 1.02, 1.82, 2.0)
 
     one_way = leave(leave(pace, 1.0, *first), 1.0, *second)
     other_way = leave(leave(pace, 1.0, *second), 1.0, *first)
 
-    assert pytest.approx(4.04) == confirm(one_way, 1.0, 3, 2.04) == confirm(other_way, 1.0, 3, 2.04)
+    assert pytest.approx(3.02) == confirm(other_way, 1.0, 3, 2.04)
+    assert confirm(one_way, 1.0, 3, 2.04) >= confirm(other_way, 1.0, 3, 2.04)
+
+
+def test_what_has_left_is_not_moved() -> None:
+    """A request is late by half a minute, and thirty have left meanwhile: the next one is due."""
+    pace, first = reserve(Pace(), 1.0, 0.0)
+    for number in range(1, 30):
+        pace, _ = reserve(pace, 1.0, 1.02 * number)
+
+    pace = leave(pace, 1.0, 1, first, 29.9, 29.9)
+
+    assert pytest.approx(29.9 + 2 * 1.02) == pace.next_at
+
+
+def test_rejections_of_many_under_way_pause_as_long_as_those_of_one() -> None:
+    """Their number does not make it longer, only their being in a row."""
+    pace = Pace()
+    for _ in range(30):
+        pace, at = reserve(pace, 1.0, 0.0)
+    now, pauses = at + 1.5, []
+    for number in range(20, 26):
+        pace = refuse(pace, 1.0, number, 0.0, now)
+        pauses.append(pace.next_at - now)
+
+    assert [2.0, 4.0, 8.0, 16.0, 32.0] == pytest.approx(pauses[1:])
+
+
+def test_another_rate_does_not_move_what_is_over() -> None:
+    """However many slots ago somebody left late at the rate that was."""
+    pace, at = reserve(Pace(), 1.0, 0.0)
+    pace = leave(pace, 1.0, 1, at, at + 0.5, at + 0.5)
+    for _ in range(600):
+        pace, at = reserve(pace, 1.0, 0.0)
+
+    assert at == confirm(pace, 2.0, pace.number, at)
+    assert at == give_back(pace, 2.0, pace.number).next_at
+
+
+def test_what_rejections_added_is_gone_one_day() -> None:
+    """Or each acceptance would have to be written down for ever."""
+    pace = refused(BEGUN)
+    for _ in range(2_000):
+        pace = accept(pace, 1)
+
+    assert (0.0, 0.0) == (pace.extra, pace.pressure)
+    assert pace is accept(pace, 2)
 
 
 def test_a_pause_is_about_slots_that_are_given_out_as_well() -> None:
@@ -201,7 +247,7 @@ def test_a_pause_is_about_slots_that_are_given_out_as_well() -> None:
 def test_a_wider_gap_does_not_move_what_is_over() -> None:
     """However many slots ago somebody left late."""
     pace, at = reserve(Pace(), 0.05, 0.0)
-    pace = leave(pace, 0.05, 1, at, at + 0.01)
+    pace = leave(pace, 0.05, 1, at, at + 0.01, at + 0.01)
     for _ in range(100):
         pace, at = reserve(pace, 0.05, 0.0)
 
@@ -360,7 +406,7 @@ class World:
         self.now = left_at
         self.left.append(left_at)
         self.unanswered.append((number, at))
-        self.pace = leave(self.pace, self.interval, number, at, left_at)
+        self.pace = leave(self.pace, self.interval, number, at, left_at, left_at)
 
     def give_back(self, amount: float) -> None:
         """One of those who wait goes away; the last one's slot is free for another."""

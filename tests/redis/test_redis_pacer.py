@@ -117,7 +117,9 @@ async def both_do(step: Step, pacer: RedisPacer, model: Model, slots: list[Slot]
         await pacer.left(slot, late=late)
         left_at = slot.at + late
         model.change(
-            lambda pace, asked: _pacing.leave(pace, asked, slot.number, slot.at, left_at),
+            lambda pace, asked: _pacing.leave(
+                pace, asked, slot.number, slot.at, left_at, pacer._here()
+            ),
             pacer.interval,
         )
     elif deed == "accepted":

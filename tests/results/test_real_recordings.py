@@ -125,7 +125,7 @@ def spoilt(result: Diarization) -> Diarization:
 def test_error_rates_are_those_of_pyannote(
     pairs: list[tuple[Diarization, Annotation]], collar: float
 ) -> None:
-    """For every twelfth recording, compared over the whole of it, each speaker's overlaps joined."""
+    """For every twelfth recording, over the whole of it, each speaker's overlaps joined."""
     jaccard = JaccardErrorRate()  # type: ignore[no-untyped-call]
     for ours, theirs in pairs[::12]:
         hypothesis = spoilt(ours)

@@ -7,6 +7,7 @@ local deed, asked, given_now = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
 local LONGEST_PAUSE, HIGHEST_PRESSURE = 32, 64
 local WIDENING, GROWTH, NARROWING, RELIEF = 0.03, 1.25, 0.99, 0.9
+local NOTHING = 1e-6
 local SAY_SECONDS, SAY_INTERVALS = 60, 10
 local ANSWER_MS, KEEP_MS = 10000, 86400000
 local NEVER = -math.huge
@@ -26,6 +27,7 @@ local pace = {
   extra = 0,
   pressure = 0,
   held_from = 0,
+  held_to = 0,
   held_until = NEVER,
   answered = 0,
   interval = 0,
@@ -53,24 +55,26 @@ local function gap(interval)
 end
 
 local function earliest(interval, number)
-  if number < pace.held_from then
+  if number < pace.held_from or number > pace.held_to then
     return NEVER
   end
   return pace.held_until + (number - pace.held_from) * gap(interval)
 end
 
-local function hold(interval, number, moment)
-  local latest = math.max(number, pace.held_from)
-  if moment + (latest - number) * gap(interval) >= earliest(interval, latest) then
-    pace.held_from, pace.held_until = number, moment
-  end
-  pace.next_at = math.max(pace.next_at, earliest(interval, pace.number + 1))
+local function first_to_come(interval, moment)
+  local to_come = math.ceil(math.max(0, pace.next_at - moment) / gap(interval))
+  local first = pace.number + 1 - math.min(pace.number, to_come)
+  return pace.held_until > moment and math.max(first, pace.held_from) or first
 end
 
-local function forget_before(interval, number)
-  if number > pace.held_from then
-    pace.held_until, pace.held_from = earliest(interval, number), number
+local function hold(interval, number, moment, present)
+  local first = math.max(number, first_to_come(interval, present))
+  local latest = math.max(first, pace.held_from)
+  if moment + (latest - first) * gap(interval) >= earliest(interval, latest) then
+    pace.held_from, pace.held_to, pace.held_until = first, pace.number, moment
   end
+  local following = pace.held_until + (pace.number + 1 - pace.held_from) * gap(interval)
+  pace.next_at = math.max(pace.next_at, following)
 end
 
 local function give_back(interval, number)
@@ -86,7 +90,10 @@ local function is_ack_clocked(interval)
   return pace.extra > 0.001 * interval
 end
 
+local is_written = false
+
 local function write()
+  is_written = true
   pace.written_at = now
   local ahead = math.max(0, pace.next_at - now)
   call('SET', lane, cmsgpack.pack(pace), 'PX', string.format('%d', KEEP_MS + 1000 * ahead))
@@ -99,10 +106,6 @@ end
 local deeds = {}
 
 function deeds.reserve(lead, instead_of)
-  local known = call('GET', this_call)
-  if known then
-    return cmsgpack.unpack(known)
-  end
   local valid = math.max(SAY_SECONDS, SAY_INTERVALS * pace.interval)
   if asked >= pace.interval or now - pace.interval_at > valid then
     pace.interval, pace.interval_at = asked, now
@@ -113,15 +116,13 @@ function deeds.reserve(lead, instead_of)
   local at = math.max(now + lead, pace.next_at)
   pace.next_at, pace.number, pace.last_at = at + gap(pace.interval), pace.number + 1, at
   write()
-  local answer = {
+  return {
     string.format('%d', pace.number),
     exactly(at),
     exactly(pace.interval),
     is_ack_clocked(pace.interval) and 1 or 0,
     exactly(now),
   }
-  call('SET', this_call, cmsgpack.pack(answer), 'PX', ANSWER_MS)
-  return answer
 end
 
 function deeds.confirm(number, at)
@@ -138,7 +139,7 @@ end
 function deeds.left(number, at, left_at)
   local interval = math.max(asked, pace.interval)
   if left_at - at > margin(interval) then
-    hold(interval, number + 1, left_at + gap(interval))
+    hold(interval, number + 1, left_at + gap(interval), now)
     write()
   end
 end
@@ -147,6 +148,8 @@ function deeds.accepted(number)
   if pace.extra ~= 0 or pace.pressure ~= 0 then
     pace.answered = math.max(pace.answered, number)
     pace.extra, pace.pressure = pace.extra * NARROWING, pace.pressure * RELIEF
+    pace.extra = pace.extra > NOTHING and pace.extra or 0
+    pace.pressure = pace.pressure > NOTHING and pace.pressure or 0
     write()
   end
 end
@@ -155,17 +158,25 @@ function deeds.refused(number, at, is_certain)
   local interval = math.max(asked, pace.interval)
   local pressure, widest = pace.pressure, is_certain == 1 and LONGEST_PAUSE or interval
   local widened = math.min(widest, GROWTH * pace.extra + WIDENING * interval * 4 ^ pressure)
-  forget_before(interval, number + 1)
   pace.extra = math.max(pace.extra, widened)
   pace.pressure = math.min(pressure + 1, HIGHEST_PRESSURE)
   pace.answered = math.max(pace.answered, number)
   if pressure < 1 or is_certain ~= 1 then
     -- What comes next was placed before the gap became wider.
-    hold(interval, number + 1, at + gap(interval))
+    hold(interval, number + 1, at + gap(interval), now)
   else
-    hold(interval, number + 1, now + math.min(LONGEST_PAUSE, interval * 2 ^ pressure))
+    hold(interval, number + 1, now + math.min(LONGEST_PAUSE, interval * 2 ^ pressure), now)
   end
   write()
 end
 
-return deeds[deed](tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])) or 1
+-- A call whose answer got lost is sent again: it gets the answer, and nothing is done twice.
+local known = deed ~= 'confirm' and call('GET', this_call)
+if known then
+  return cmsgpack.unpack(known)
+end
+local answer = deeds[deed](tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])) or 1
+if is_written then
+  call('SET', this_call, cmsgpack.pack(answer), 'PX', ANSWER_MS)
+end
+return answer
