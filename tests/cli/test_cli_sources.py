@@ -271,3 +271,22 @@ def test_a_failure_in_a_file(call: Run, here: Path, shelf: "Shelf") -> None:
         name = "failed.json" if command[0] == "score" else shelf.done.task_id
         assert ended.stderr.startswith(f"failed: {name}: ")
         assert "MAVI could not do the job: no speech" in ended.stderr
+
+
+def test_a_failure_in_the_store(call: Run, shelf: "Shelf", with_store: "WithStore") -> None:
+    """It is told of the recording, also to programs, and counts as handed out."""
+    task_id = shelf.pending.task_id
+    body = json.dumps({"code": "0001", "message": "no speech", "task_id": task_id}).encode()
+
+    async def put(store: TaskStore) -> None:
+        await store.put_callback(task_id, body, seen=False)
+
+    with_store(put)
+    ended = call("show", task_id, "--json")
+    document = json.loads(ended.stdout)
+
+    assert 1 == ended.returncode
+    assert "failed: re_pending: MAVI could not do the job: no speech" in ended.stderr
+    assert ("re_pending", task_id) == (document["asset_id"], document["task_id"])
+    assert (False, "TaskFailed") == (document["ok"], document["error"])
+    assert '"pending"' not in call("tasks", "--json").stdout
