@@ -133,7 +133,7 @@ def test_submissions_that_are_settled(call: Run, shelf: "Shelf", with_store: "Wi
     assert "task t9 is the job of re_sending\n" in ended.stderr
 
 
-@pytest.mark.parametrize("command", [("adopt", "i1", "t1"), ("forget", "t1"), ("show", "t1")])
+@pytest.mark.parametrize("command", [("adopt", "i1", "t1"), ("forget", "t1")])
 def test_without_a_store(call: Run, command: tuple[str, ...]) -> None:
     """There is nothing to decide about."""
     ended = call(*command)
