@@ -201,8 +201,8 @@ def test_rejections_of_many_under_way_pause_as_long_as_those_of_one() -> None:
     """Their number does not make it longer, only their being in a row."""
     pace = Pace()
     for _ in range(30):
-        pace, at = reserve(pace, 1.0, 0.0)
-    now, pauses = at + 1.5, []
+        pace, _ = reserve(pace, 1.0, 0.0)
+    now, pauses = pace.next_at + 0.5, []
     for number in range(20, 26):
         pace = refuse(pace, 1.0, number, 0.0, now)
         pauses.append(pace.next_at - now)
