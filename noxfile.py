@@ -62,10 +62,9 @@ MANY = [
     "test_thousands_of_tasks_leave_nothing",
 ]
 
-# By far the longest, and hardly a matter of the version of Python: for the oldest Python only.
-LONG = ["crash", "pictures", "soak", "stateful"]
-# What starts processes and servers, for the oldest and the newest only.
-WIDE = ["cli", "end_to_end", "examples", "faults", "redis", "uploads"]
+# What starts processes, servers and browsers, or tells long stories, is by far the longest part, and
+# hardly a matter of the version of Python: for the oldest Python only.
+LONG = ["cli", "crash", "end_to_end", "examples", "faults", "pictures", "redis", "soak", "stateful"]
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["build", "lint", "typing", "docs", "tests", "coverage"]
@@ -155,8 +154,7 @@ def tests(session: nox.Session) -> None:
         pytest = ["coverage", "run", "-m", "pytest"]
     together = [*PARALLEL, *TOGETHER, "-k", f"not ({' or '.join(apart)})"]
     if session.python != PYTHONS[0] and not session.posargs:
-        left_out = LONG if session.python == PYTHONS[-1] else LONG + WIDE
-        together += [f"--ignore=tests/{folder}" for folder in left_out]
+        together += [f"--ignore=tests/{folder}" for folder in LONG]
     session.run(*pytest, *together, *session.posargs, env=env, success_codes=codes)
     if session.python == PYTHONS[0]:
         # Clocks are the system's, whatever the Python.
