@@ -62,8 +62,8 @@ MANY = [
     "test_thousands_of_tasks_leave_nothing",
 ]
 
-# What starts processes, servers and browsers, or tells long stories, is by far the longest part, and
-# hardly a matter of the version of Python: for the oldest Python only.
+# What starts processes, servers and browsers, or tells long stories, is by far the longest part,
+# and hardly a matter of the version of Python: for the oldest Python only.
 LONG = ["cli", "crash", "end_to_end", "examples", "faults", "pictures", "redis", "soak", "stateful"]
 
 nox.needs_version = ">=2025.2.9"
