@@ -106,7 +106,7 @@ class Diarization(Talk, Cleanup, Bridges):
 
     @classmethod
     def from_json(cls, text: str, *, uri: str | None = None) -> "Diarization":
-        """Read what `to_json` wrote, to an equal result; or a list of objects like records.
+        """Read what `to_json` wrote, equal where that has ``raw``; or a list like records.
 
         Args:
             text: One JSON document.
@@ -254,7 +254,7 @@ class Diarization(Talk, Cleanup, Bridges):
         return write_csv(self)
 
     def to_json(self, *, include_raw: bool = False) -> str:
-        """Write everything as one JSON document, from which `from_json` makes an equal result.
+        """Write everything as one JSON document, which `from_json` reads.
 
         Args:
             include_raw: Whether to add the body as received; without it, ``raw`` is lost.
