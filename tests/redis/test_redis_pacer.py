@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mavi_async import _pacing
 from mavi_async.redis import RedisStore
-from mavi_async.redis._pacer import RedisPacer
+from mavi_async.redis._pacer import PACE, RedisPacer, name_of
 from mavi_async.stores import Lane, Slot
 from mavi_async.stores._sqlite_pacer import _Row
 
@@ -227,3 +227,16 @@ async def test_a_clock_that_is_set_back_stops_nobody(pacer_of: PacerOf, clock: C
     slots.append(await other.reserve())
 
     assert [1.02, 2.04, 5.06] == [pytest.approx(slot.delay) for slot in slots]
+
+
+async def test_a_report_that_is_carried_out_twice_counts_once(store: RedisStore) -> None:
+    """Its answer got lost, and it was sent again: the slot is somebody else's by then."""
+    pacer = store.pacer(LANE, 10.0)
+    slots = [await pacer.reserve() for _ in range(2)]
+    keys = (store._prefix + name_of(LANE), store._new_call())
+    server = await store._connections.server()
+    for _ in range(2):
+        await server.run(PACE, keys, "give_back", "10.0", "", slots[-1].number)
+        slots.append(await pacer.reserve())
+
+    assert slots[1].at == slots[2].at < slots[3].at
