@@ -3,6 +3,7 @@
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias, TypeVar
 
@@ -111,13 +112,13 @@ class Questions:
             ClientClosed: If the client is closed meanwhile.
             StoreError: If the shared schedule cannot be reached.
         """
-        tries, at_head = 0, False
+        tries, at_head = Counter[Outcome](), False
         while True:
             found, finding = await self.ask_once(send, endpoint, read, at_head=at_head)
             if found is not None:
                 return found
-            tries += 1
-            again = finding.again(tries, self.retry)
+            tries[finding.outcome] += 1
+            again = finding.again(tries[finding.outcome], self.retry)
             if again is None or not may_repeat():
                 raise finding.error()
             log.info("asking %s again in %.1f s: %s", endpoint, again.delay, finding.outcome.value)

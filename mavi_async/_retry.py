@@ -24,7 +24,10 @@ TRIES: Final = {
     Outcome.REJECTED: 1,
     Outcome.UNKNOWN: 1,
 }
-"""The number of tries in all after which an outcome is final."""
+"""How many tries may end in an outcome; it is final with the last of them.
+
+Each outcome counts its own: what the rate refuses takes no try from what is ambiguous.
+"""
 
 FREE_TRIES: Final = {
     **TRIES,
@@ -59,7 +62,7 @@ def next_try(
 
     Args:
         attempt: How the last one ended.
-        tries: How many were made, this one included.
+        tries: How many ended as this one did, itself included.
         policy: Which failures may be sent again.
         jitter: A random number from 0 to 1.
         now: Seconds since the epoch.
@@ -86,7 +89,7 @@ def next_free_try(
     Args:
         attempt: How the last one ended.
         outcome: What that means.
-        tries: How many were made, this one included.
+        tries: How many ended as this one did, itself included.
         policy: Which failures may be sent again: none, or any, since none can bill twice.
         jitter: A random number from 0 to 1.
         now: Seconds since the epoch.

@@ -8,6 +8,7 @@ import logging
 import random
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Generic, TypeVar
@@ -101,7 +102,7 @@ class Submitter(Generic[T]):
         self.transport.check_usable()
         intent = self._new_intent(asset_id, idempotency_key)
         patience = patience or self.patience(asset_id)
-        tries = 0
+        tries = Counter[Outcome]()
         at_head = False
         while True:
             turn = await self._turn(intent, patience, at_head=at_head)
@@ -114,10 +115,11 @@ class Submitter(Generic[T]):
                 raise self._error(attempt, intent) from None
             if result is not None:
                 return result
-            tries += 1
+            outcome = classify(attempt)
+            tries[outcome] += 1
             jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
             again = next_try(
-                attempt, tries=tries, policy=self.retry, jitter=jitter, now=time.time()
+                attempt, tries=tries[outcome], policy=self.retry, jitter=jitter, now=time.time()
             )
             if again is None:
                 raise self._error(attempt, intent)

@@ -133,7 +133,11 @@ class Api:
 
     def fail(self, outcome: Outcome, times: int) -> None:
         """Answer so from now on, so often."""
-        self.outcomes = iter([outcome] * times)
+        self.fail_in_turn(*[outcome] * times)
+
+    def fail_in_turn(self, *outcomes: Outcome) -> None:
+        """Answer so from now on, each once."""
+        self.outcomes = iter(outcomes)
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1
@@ -231,6 +235,18 @@ async def test_what_is_safe_is_sent_again(row: Row, api: Api, delays: list[float
     assert task.task_id == "t1"
     assert (api.requests, api.jobs, len(delays)) == (row.tries, 1, row.tries - 1)
     assert [intent.task_id for intent in accepted] == ["t1"]
+
+
+@pytest.mark.asyncio
+async def test_each_outcome_counts_its_own_tries(api: Api, delays: list[float]) -> None:
+    """What the rate refused, or never arrived, takes no try from an answer that is ambiguous."""
+    ambiguous = httpx.Response(400, json=AMBIGUOUS)
+    api.fail_in_turn(answer(429), ambiguous, httpx.ConnectError, answer(429), ambiguous)
+    async with client_with(MemoryStore(), "safe") as client:
+        task = await client.submit_speaker("re_1")
+
+    assert task.task_id == "t1"
+    assert (api.requests, api.jobs, len(delays)) == (6, 1, 5)
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.kind is Kind.UNKNOWN], ids=str)
