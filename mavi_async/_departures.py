@@ -20,7 +20,7 @@ log = logging.getLogger("mavi_async")
 # A turn is given out before its slot begins, for its intent to be kept and its connection made.
 _SHORTEST_HEAD_START: Final = 0.004
 _LONGEST_HEAD_START: Final = 0.25
-_LONGEST_CONFIRMATION: Final = 0.02
+_LONGEST_CONFIRMATION: Final = 0.1
 
 
 @attrs.frozen
@@ -68,8 +68,6 @@ class Departures:
         asked_at = time.monotonic()
         slot = await in_time(self.pacer.confirm(departure.slot))
         self._confirmations.append(time.monotonic() - asked_at)
-        if slot.at <= departure.slot.at:
-            return attrs.evolve(departure, slot=slot)
         return _departure(slot)
 
     async def give_back(self, departure: Departure) -> None:

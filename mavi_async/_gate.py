@@ -170,11 +170,13 @@ class Gate:
         while True:
             if until is not None and departure.begins_at > until:
                 raise QueueTooLong
-            await self.rest(-departure.late - self._departures.head_start)
-            confirmed = await self._departures.confirm(departure)
-            if confirmed.begins_at <= departure.begins_at:
-                return confirmed
-            departure = confirmed
+            seconds = -departure.late - self._departures.head_start
+            await self.rest(seconds)
+            if seconds <= 0:
+                return departure
+            asked, departure = departure, await self._departures.confirm(departure)
+            if departure.slot.at <= asked.slot.at:
+                return departure
 
     def _note_spacing(self, departure: Departure) -> None:
         """Keep about how long a turn takes, also where other processes have turns in between."""

@@ -12,7 +12,7 @@ from mavi_async._departures import Departure, Departures
 from mavi_async._errors import StoreError
 from mavi_async._loop import Waiter, new_waiter
 
-__all__ = ["Turn"]
+__all__ = ["PutOff", "Turn"]
 
 log = logging.getLogger("mavi_async")
 
@@ -29,6 +29,10 @@ _LAG: Final = 0.04
 _SHORT_LAG: Final = 0.002
 # How long a request may hold its connection for another slot, having missed its own.
 _LONGEST_HOLD: Final = 5.0
+
+
+class PutOff(Exception):
+    """Raised into a request whose slot was moved to when no connection is held open for it."""
 
 
 class Turn:
@@ -53,6 +57,8 @@ class Turn:
         self._on_left = on_left
         self._on_end = on_end
         self._given_at = time.monotonic()
+        self._has_missed = False
+        self._patient_until: float | None = None
         self._released_at: float | None = None
         self._left_at: float | None = None
         self._delay = 0.0
@@ -61,30 +67,48 @@ class Turn:
         self._has_ended = False
 
     async def hold(self) -> None:
-        """Wait until the slot begins: the last thing to do before the request leaves."""
+        """Wait until the slot begins: the last thing to do before the request leaves.
+
+        Raises:
+            PutOff: If it does not begin soon. The request must not leave; it may have another turn.
+        """
         self._departures.preparations.append(time.monotonic() - self._given_at)
-        await _sleep_until(self._departure.begins_at - _TIMER_GRAIN - self._departures.confirming)
-        await self._confirm()
-        if self._departure.late > max(self._departure.slot.tolerance, self._jitter):
-            await self._take_another()
+        until = time.monotonic() + _LONGEST_HOLD
+        while await self._has_moved() and time.monotonic() < until:
+            pass
         await _sleep_until(self._departure.begins_at - _TIMER_GRAIN)
         while self._departure.late < 0:
             await anyio.lowlevel.checkpoint()
         self._released_at = time.monotonic()
 
+    async def _has_moved(self) -> bool:
+        """See shortly before the slot begins whether it stands; take another if it is missed."""
+        slot = self._departure.slot
+        await _sleep_until(self._departure.begins_at - _TIMER_GRAIN - self._departures.confirming)
+        await self._confirm()
+        if not self._has_missed and self._departure.late > max(slot.tolerance, self._jitter):
+            self._has_missed = True  # who misses the next one too is slow: it leaves late
+            await self._take_another()
+        return slot.at < self._departure.slot.at
+
     async def _confirm(self) -> None:
         """Learn what became of the request before; one without an answer may be on its way."""
-        patient_until = time.monotonic() + _LONGEST_WAIT_FOR_ANSWER
         try:
             while True:
-                confirmed = await self._departures.confirm(self._departure)
-                if -confirmed.late <= _LONGEST_HOLD:
-                    self._departure = confirmed
-                if not confirmed.slot.waits or time.monotonic() > patient_until:
+                self._departure = await self._departures.confirm(self._departure)
+                if -self._departure.late > _LONGEST_HOLD:
+                    raise PutOff(f"everybody pauses, for {-self._departure.late:.1f} s more")
+                if not self._departure.slot.waits or self._is_impatient():
                     return
                 await anyio.sleep(_BETWEEN_LOOKS)
         except StoreError as error:
             log.warning("a request leaves unconfirmed: %s", error)
+
+    def _is_impatient(self) -> bool:
+        """Tell whether this turn has waited for an answer as long as any turn does."""
+        if self._patient_until is None:
+            self._patient_until = time.monotonic() + _LONGEST_WAIT_FOR_ANSWER
+        return time.monotonic() > self._patient_until
 
     async def _take_another(self) -> None:
         """Let a slot go that was missed: the next one may be another process', and is near."""

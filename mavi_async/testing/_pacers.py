@@ -80,3 +80,24 @@ async def slots_move_with_the_schedule(trial: Trial) -> None:
     expect_delay("the same, confirmed once more", 4 * INTERVAL, confirmed.delay)
     expect_delay("the slot behind both", 5 * INTERVAL, (await pacer.confirm(third)).delay)
     expect_delay("a slot reserved after them", 6 * INTERVAL, (await pacer.reserve()).delay)
+
+
+@check(rule=11)
+async def slots_wait_for_the_answer_before(trial: Trial) -> None:
+    """After a refusal, until the request before has its answer; no later one undoes that."""
+    store, lane = trial.open(), new_lane()
+    pacer, other = store.pacer(lane, INTERVAL), store.pacer(lane, INTERVAL)
+    first, second, third = [await pacer.reserve() for _ in range(3)]
+
+    waits = (await pacer.confirm(third)).waits
+    expect("whether a slot waits for an answer before any refusal", False, waits)
+    await pacer.answered(first, refused=True)
+    await other.reserve()
+    confirmed = await other.confirm(second)
+    expect("whether a slot waits whose predecessor has its answer", False, confirmed.waits)
+    confirmed = await other.confirm(third)
+    expect("whether a slot waits whose predecessor has no answer", True, confirmed.waits)
+    await pacer.answered(second, refused=False)
+    await other.answered(first, refused=False)
+    confirmed = await other.confirm(third)
+    expect("whether a slot goes on waiting after the answer has come", False, confirmed.waits)

@@ -9,9 +9,11 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from mavi_async import Dispatcher, MaviClient, MemoryStore
+from mavi_async import Dispatcher, Intent, MaviClient, MemoryStore, _turn
+from mavi_async._endpoints import SUBMIT
 from mavi_async._records import IntentState
 from mavi_async.emulator import Emulator
+from mavi_async.stores import Lane, Pacer, Slot
 
 if TYPE_CHECKING:
     from tests.client.conftest import MakeBody
@@ -63,6 +65,44 @@ async def test_inside_a_task_group(emulator: Emulator, body_of: "MakeBody") -> N
             await asyncio.wait(running)
 
     assert sorted(map(str, results)) == [f"re_{number}" for number in range(10)]
+
+
+class Behind(MemoryStore):
+    """A store behind whose first submission a request of another process turns out to be late."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pacers: dict[str, Pacer] = {}
+        self.slots: list[Slot] = []
+
+    def pacer(self, lane: Lane, interval: float) -> Pacer:
+        """Return a pacer, and keep one for the other process."""
+        self.pacers[lane.endpoint] = super().pacer(lane, interval)
+        return super().pacer(lane, interval)
+
+    async def begin_intent(self, intent: Intent) -> Intent:
+        """Begin it, which is done once the submission has its slot."""
+        if self.slots:
+            await self.pacers[intent.endpoint].left(self.slots.pop(), late=0.5)
+        return await super().begin_intent(intent)
+
+
+@pytest.mark.asyncio
+async def test_a_pause_that_is_too_long_for_a_connection(
+    delays: list[float], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request is put off before it is sent, waits its turn once more, and is sent once."""
+    monkeypatch.setattr(_turn, "_LONGEST_HOLD", 0.05)
+    store = Behind()
+    async with MaviClient(
+        emulator.api_key, base_url=emulator.base_url, requests_per_second=20, store=store
+    ) as client:
+        store.slots.append(await store.pacers[SUBMIT].reserve())
+        task = await client.submit_speaker("re_1")
+
+    assert "re_1" == task.asset_id
+    assert (1, 0) == (emulator.jobs_created, emulator.rejections)
+    assert 1 == len(delays)
 
 
 @pytest.mark.asyncio

@@ -8,7 +8,7 @@ import pytest
 
 from mavi_async import StoreError, _turn
 from mavi_async._gate import Gate
-from mavi_async._turn import Turn
+from mavi_async._turn import PutOff, Turn
 from mavi_async.stores import Slot, _deadline
 from mavi_async.stores._pacer import MemoryPacer, Schedule
 
@@ -108,15 +108,25 @@ async def test_a_request_leaves_late_rather_than_hold_its_connection_for_long() 
 
 
 class Watched(MemoryPacer):
-    """A pacer that tells when somebody is told to wait for an answer."""
+    """A pacer that tells when a slot is replaced, moved, or has to wait for an answer."""
 
     def __init__(self, schedule: Schedule, interval: float) -> None:
         super().__init__(schedule, interval)
+        self.has_replaced = anyio.Event()
+        self.has_moved = anyio.Event()
         self.told_to_wait = anyio.Event()
+
+    async def reserve(self, instead_of: Slot | None = None) -> Slot:
+        """Reserve, and note."""
+        if instead_of is not None:
+            self.has_replaced.set()
+        return await super().reserve(instead_of)
 
     async def confirm(self, slot: Slot) -> Slot:
         """Confirm, and note."""
         confirmed = await super().confirm(slot)
+        if confirmed.at > slot.at:
+            self.has_moved.set()
         if confirmed.waits:
             self.told_to_wait.set()
         return confirmed
@@ -149,6 +159,46 @@ async def test_a_request_keeps_its_distance_from_one_that_left_late_elsewhere() 
     assert first._left_at is not None
     assert second._left_at is not None
     assert 0.1 <= second._left_at - first._left_at
+
+
+@pytest.mark.asyncio
+async def test_a_request_keeps_its_distance_however_often_its_slot_is_moved() -> None:
+    """The one before may be held up again after it was asked about."""
+    first, second, pacer = await two_turns(Schedule(), 0.1)
+    await pacer.left(first._departure.slot, late=0.1)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(second.hold())
+        await pacer.has_moved.wait()
+        await pacer.left(first._departure.slot, late=0.3)
+
+    assert 0.4 <= second._departure.slot.at - first._departure.slot.at
+
+
+@pytest.mark.asyncio
+async def test_a_request_that_missed_its_slot_keeps_its_distance_in_the_next() -> None:
+    """What it got instead is moved like any other."""
+    first, second, pacer = await two_turns(Schedule(), 0.1)
+    await pacer.reserve()
+    await anyio.sleep(0.13)  # until the second has missed its slot, and its next is the fourth
+    async with asyncio.TaskGroup() as group:
+        group.create_task(second.hold())
+        await pacer.has_replaced.wait()
+        await pacer.left(first._departure.slot, late=0.3)
+
+    assert 0.4 <= second._departure.slot.at - first._departure.slot.at
+
+
+@pytest.mark.asyncio
+async def test_a_slot_that_moves_out_of_reach_puts_the_request_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No server keeps a connection that says nothing for that long."""
+    monkeypatch.setattr(_turn, "_LONGEST_HOLD", 0.05)
+    first, second, pacer = await two_turns(Schedule(), 0.01)
+    await pacer.left(first._departure.slot, late=3.0)
+
+    with pytest.raises(PutOff, match=r"for 3\.0 s more"):
+        await second.hold()
 
 
 @pytest.mark.asyncio
@@ -220,3 +270,61 @@ async def test_a_slot_that_moves_far_away_is_rested_for_in_the_queue() -> None:
 
     assert 0.8 <= turn._departure.slot.at - slot.at
     assert turn._departure.begins_at - turn._given_at < 0.25
+
+
+class Listening(MemoryPacer):
+    """A pacer that keeps what it is told of departures."""
+
+    def __init__(self, schedule: Schedule, interval: float) -> None:
+        super().__init__(schedule, interval)
+        self.told: list[float] = []
+        self.given_back: list[Slot] = []
+
+    async def left(self, slot: Slot, *, late: float) -> None:
+        """Keep it."""
+        self.told.append(late)
+
+    async def give_back(self, slot: Slot) -> None:
+        """Keep it."""
+        self.given_back.append(slot)
+
+
+@pytest.mark.asyncio
+async def test_a_request_that_was_held_up_on_its_way_counts_as_late() -> None:
+    """As far as its answer took longer than answers do; what was told when it left is not all."""
+    pacer = Listening(Schedule(), 0.01)
+    turn = await Gate(pacer, max_in_flight=2).enter()
+    turn._departures.round_trips.excess(0.0)
+    turn.left()
+    await turn.report_departure()
+    await anyio.sleep(0.05)
+    await turn.answered(refused=False)
+    at_once, in_the_end = pacer.told
+
+    assert at_once < 0.05 <= in_the_end
+
+
+@pytest.mark.asyncio
+async def test_a_slot_that_was_used_is_not_given_back() -> None:
+    """Even where nobody can say whether the request arrived."""
+    pacer = Listening(Schedule(), 0.01)
+    gate = Gate(pacer, max_in_flight=1)
+    used = await gate.enter()
+    used.left()
+    await used.unanswered(sent=False)
+    await (await gate.enter()).unanswered(sent=True)
+    unused = await gate.enter()
+    await unused.unanswered(sent=False)
+
+    assert [unused._departure.slot] == pacer.given_back
+
+
+@pytest.mark.asyncio
+async def test_a_slot_is_asked_about_as_early_as_that_takes() -> None:
+    """Within bounds: a schedule far away must not make its requests late."""
+    departures = (await Gate(MemoryPacer(Schedule(), 0.01), max_in_flight=2).enter())._departures
+    departures._confirmations.extend([0.02, 0.04])
+
+    assert pytest.approx(0.05) == departures.confirming
+    departures._confirmations.append(9.0)
+    assert 0.1 == departures.confirming

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mavi_async import _pacing
 from mavi_async.redis import RedisStore
 from mavi_async.redis._pacer import PACE, RedisPacer, name_of
+from mavi_async.redis._server import Answer, Value
 from mavi_async.stores import Lane, Slot
 from mavi_async.stores._sqlite_pacer import _Row
 
@@ -215,6 +216,41 @@ async def test_the_slowest_rate_counts(
     clock.now += 61.0
     slots = [await fast.reserve() for _ in range(2)]
     assert pytest.approx(1.02) == slots[1].at - slots[0].at
+
+
+async def test_a_slow_rate_counts_for_as_long_as_somebody_asks_for_it(
+    pacer_of: PacerOf, clock: Clock
+) -> None:
+    """A minute after the last time, not after the first."""
+    slow, fast = pacer_of(2.0), pacer_of(1.0)
+    for _ in range(3):
+        await slow.reserve()
+        clock.now += 50.0
+    slots = [await fast.reserve() for _ in range(2)]
+
+    assert pytest.approx(2.02) == slots[1].at - slots[0].at
+
+
+async def test_a_slot_does_not_begin_before_it_is_heard_of(
+    pacer_of: PacerOf, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far as the last one tells how long that takes."""
+    pacer = pacer_of()
+    ask = pacer._pace
+
+    async def ask_far_away(deed: str, *values: Value) -> Answer:
+        clock.now += 0.04
+        answer = await ask(deed, *values)
+        clock.now += 0.04
+        return answer
+
+    monkeypatch.setattr(pacer, "_pace", ask_far_away)
+    delays = []
+    for _ in range(2):
+        delays.append((await pacer.reserve()).delay)
+        clock.now += 10.0
+
+    assert [-0.04, 0.0] == pytest.approx(delays, abs=1e-6)
 
 
 async def test_a_clock_that_is_set_back_stops_nobody(pacer_of: PacerOf, clock: Clock) -> None:

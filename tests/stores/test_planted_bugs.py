@@ -584,6 +584,7 @@ class _DeafPacer(MemoryPacer):
     "unused_slots_are_for_the_next",
     "what_happens_moves_the_schedule",
     "slots_move_with_the_schedule",
+    "slots_wait_for_the_answer_before",
 )
 class PacesWithoutListening(MemoryStore):
     def pacer(self, lane: Lane, interval: float) -> Pacer:
@@ -595,7 +596,7 @@ class _StubbornPacer(MemoryPacer):
         return slot
 
 
-@breaks("slots_move_with_the_schedule")
+@breaks("slots_move_with_the_schedule", "slots_wait_for_the_answer_before")
 class PacesByTheFirstPlan(MemoryStore):
     def pacer(self, lane: Lane, interval: float) -> Pacer:
         return _StubbornPacer(Schedule(), interval)
@@ -608,10 +609,36 @@ class _CrowdingPacer(MemoryPacer):
         return attrs.evolve(slot, at=at, delay=at - self._schedule.clock())
 
 
-@breaks("slots_move_with_the_schedule")
+@breaks("slots_move_with_the_schedule", "slots_wait_for_the_answer_before")
 class PacesAllToOneMoment(MemoryStore):
     def pacer(self, lane: Lane, interval: float) -> Pacer:
         return _CrowdingPacer(Schedule(), interval)
+
+
+_SCHEDULES: dict[Lane, Schedule] = {}
+
+
+class _ForgetfulPacer(MemoryPacer):
+    async def answered(self, slot: Slot, *, refused: bool, certain: bool = True) -> None:
+        await super().answered(slot, refused=refused, certain=certain)
+        self._schedule.pace = attrs.evolve(self._schedule.pace, answered=slot.number)
+
+
+@breaks("slots_wait_for_the_answer_before")
+class PacesByTheLastAnswerAlone(MemoryStore):
+    def pacer(self, lane: Lane, interval: float) -> Pacer:
+        return _ForgetfulPacer(_SCHEDULES.setdefault(lane, Schedule()), interval)
+
+
+class _ImpatientPacer(MemoryPacer):
+    async def confirm(self, slot: Slot) -> Slot:
+        return attrs.evolve(await super().confirm(slot), waits=False)
+
+
+@breaks("slots_wait_for_the_answer_before")
+class PacesWithoutWaiting(MemoryStore):
+    def pacer(self, lane: Lane, interval: float) -> Pacer:
+        return _ImpatientPacer(_SCHEDULES.setdefault(lane, Schedule()), interval)
 
 
 # At once, and cut short

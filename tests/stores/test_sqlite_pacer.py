@@ -172,6 +172,15 @@ async def test_the_slowest_rate_counts(
     assert pytest.approx(1.02) == slots[1].at - slots[0].at
 
 
+async def test_a_slot_moves_at_the_slowest_rate(pacer_of: Callable[..., SQLitePacer]) -> None:
+    """Also that of a client which was told a faster one."""
+    slow, fast = pacer_of(2.0), pacer_of(1.0)
+    first, _, third = await slow.reserve(), await fast.reserve(), await fast.reserve()
+    await fast.left(first, late=1.0)
+
+    assert pytest.approx(55.04) == (await fast.confirm(third)).at
+
+
 async def test_a_slot_does_not_begin_before_it_is_durable(pacer: SQLitePacer, clock: Clock) -> None:
     """As far as the last one tells how long that takes; how far it is off is known exactly."""
     clock.a_look_takes = 0.03
