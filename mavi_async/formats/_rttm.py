@@ -4,6 +4,7 @@ Source: NIST, The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation
 """
 
 from collections.abc import Iterator
+from decimal import MAX_EMAX, MIN_EMIN, Context
 from typing import Final
 
 from mavi_async._diarization import Diarization
@@ -15,6 +16,9 @@ from mavi_async.formats._names import distinct, recording_name, token
 from mavi_async.formats._ticks import decimal, placed
 
 __all__ = ["FORMAT", "OTHER_TYPES", "read_rttm", "write_rttm"]
+
+# Whatever the program that reads has set for its own sums; and nothing is an error in it.
+_SUMS: Final = Context(prec=40, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[])
 
 # Everything else that RT-09 lets stand beside SPEAKER lines; a type outside this list means that
 # the text is not RTTM at all, which should be said rather than read as silence.
@@ -105,10 +109,15 @@ def _speaker_rows(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _segment(number: int, fields: list[str]) -> SpeakerSegment:
-    """Turn start and *duration*, fields 4 and 5, into bounds."""
+    """Turn start and *duration*, fields 4 and 5, into bounds.
+
+    They are added as they are written: 0.1 and 0.2 are 0.3, where somebody else may begin. The sum
+    of the floats would be a bit more, and the two would overlap.
+    """
     start = moment("RTTM", number, "start", fields[3])
-    duration = moment("RTTM", number, "duration", fields[4])
-    return SpeakerSegment(start, start + duration, fields[7])
+    moment("RTTM", number, "duration", fields[4])
+    end = _SUMS.add(_SUMS.create_decimal(fields[3]), _SUMS.create_decimal(fields[4]))
+    return SpeakerSegment(start, float(end), fields[7])
 
 
 def _some(recordings: dict[str, None]) -> str:

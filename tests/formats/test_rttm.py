@@ -1,5 +1,6 @@
 """Reading RTTM."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,25 @@ def test_recordings_are_not_mixed() -> None:
 
     assert [SpeakerSegment(5, 6, "y")] == list(read_rttm(text, uri="b"))
     assert read_rttm("", uri="c").uri == "c"
+
+
+def test_an_end_is_the_sum_of_what_is_written(shared_data: Path) -> None:
+    """To the last bit, so that whoever begins at that time in the text neither overlaps nor waits.
+
+    As floats, 0.1 and 0.2 are more than 0.3; so are the sums in 29 of the real annotations.
+    """
+    odd = [("0.1", "0.2"), ("1e-999999999999", "1"), ("+.5", "1E0"), ("1e9", "1e-5000"), ("7", "0")]
+    text = "".join(f"SPEAKER talk 1 {a} {b} <NA> <NA> ann <NA>\n" for a, b in odd)
+    files = sorted(shared_data.glob("rttm/voxconverse_dev/*.rttm"))
+
+    assert [0.3, 1.0, 1.5] == sorted(segment.end for segment in read_rttm(text))
+    for path in files:
+        rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+        ends = sorted(float(Fraction(row[3]) + Fraction(row[4])) for row in rows)
+        result = read_rttm(path.read_text(encoding="utf-8"))
+
+        assert ends == sorted(segment.end for segment in result)
+        assert all(overlap.duration > 1e-9 for overlap in result.overlaps())
 
 
 def test_real_annotations(shared_data: Path) -> None:
