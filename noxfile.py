@@ -28,6 +28,7 @@ CORE_LAYERS = ",".join(
         "_diarization.py",
         "_diarized.py",
         "_json.py",
+        "_legible.py",
         "_multipart.py",
         "_pacing.py",
         "_records.py",

@@ -5,7 +5,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
-from mavi_async._arguments import require_seconds
+from mavi_async._arguments import require_kind, require_seconds
 from mavi_async._diarized import Diarized
 from mavi_async._errors import ConfigurationError
 from mavi_async._segments import SpeakerSegment
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["Bridges"]
 
 _LONGEST_LABEL: Final = 30
+# Seconds up to which pyannote takes a segment for empty.
+_NOTHING: Final = 1e-6
+_REFERENCE: Final = (
+    "a Diarization; of pyannote's Annotation, that is Diarization.from_rttm(annotation.to_rttm())"
+)
 
 
 class Bridges(Diarized):
@@ -74,18 +79,19 @@ class Bridges(Diarized):
         Returns:
             Where it was drawn, to go on with: ``ax.figure.savefig("talk.png")``.
         """
-        from mavi_async.formats._lanes import colours
+        from mavi_async.formats._lanes import colours, drawable, length_of
         from mavi_async.formats._palette import LIGHT
 
+        seconds = length_of(self)
         ax = ax or _new_axes(self.num_speakers)
         lanes: dict[str, list[tuple[float, float]]] = {}
-        for segment in self.segments:
+        for segment in drawable(self).segments:
             lanes.setdefault(segment.speaker, []).append((segment.start, segment.duration))
         for lane, (speaker, number) in enumerate(colours(lanes).items()):
             ax.broken_barh(lanes[speaker], (lane - 0.4, 0.8), facecolors=LIGHT.speakers[number])
         ax.set_yticks(range(len(lanes)), labels=[_label(speaker) for speaker in lanes])
         ax.set_ylim(max(len(lanes), 1) - 0.5, -0.5)
-        ax.set_xlim(0, self.duration or 1)
+        ax.set_xlim(0, seconds)
         ax.set_xlabel("seconds")
         return ax
 
@@ -105,7 +111,7 @@ class Bridges(Diarized):
         Raises:
             ConfigurationError: The extra is missing, or the collar is negative or not a number.
         """
-        require_seconds("collar", collar, at_least=0.0)
+        collar = require_seconds("collar", collar, at_least=0.0)
         metrics = _extra("pyannote.metrics.diarization", "metrics")
         return _rate(metrics.DiarizationErrorRate(collar=collar), reference, self)
 
@@ -158,8 +164,12 @@ def _annotation(diarized: Diarized, segments: Iterable[SpeakerSegment]) -> "Anno
 
 def _rate(metric: Callable[..., float], reference: Diarized, hypothesis: Diarized) -> float:
     """Compare over all that either says; pyannote would guess that, and warn that it did."""
+    require_kind("reference", reference, Diarized, _REFERENCE)
     core = _extra("pyannote.core", "metrics")
-    sides = [merged(side.segments) for side in (reference, hypothesis)]
+    sides = [
+        [segment for segment in merged(side.segments) if segment.duration > _NOTHING]
+        for side in (reference, hypothesis)
+    ]
     if not any(sides):
         return 0.0
     everything = core.Timeline(core.Segment(s.start, s.end) for side in sides for s in side)

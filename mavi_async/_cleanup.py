@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Self
 
-from mavi_async._arguments import require_seconds, require_speakers
+from mavi_async._arguments import require_kind, require_seconds, require_speakers, require_text
 from mavi_async._diarized import Diarized
 from mavi_async._segments import SpeakerSegment
 from mavi_async._sweep import cut, merged, one_at_a_time
@@ -15,7 +15,7 @@ class Cleanup(Diarized):
     """The methods of `Diarization` that return a changed copy.
 
     Each keeps job, name, usage and raw body of the original, so that ``duration`` stays what MAVI
-    reported.
+    reported of the recording, also where only a part of it is left.
     """
 
     __slots__ = ()
@@ -32,7 +32,7 @@ class Cleanup(Diarized):
         Raises:
             ConfigurationError: The collar is negative or not a finite number.
         """
-        require_seconds("collar", collar, at_least=0.0)
+        collar = require_seconds("collar", collar, at_least=0.0)
         return self._with(merged(self.segments, collar))
 
     def exclusive(self) -> Self:
@@ -57,7 +57,7 @@ class Cleanup(Diarized):
         Raises:
             ConfigurationError: The duration is negative or not a finite number.
         """
-        require_seconds("min_duration", min_duration, at_least=0.0)
+        min_duration = require_seconds("min_duration", min_duration, at_least=0.0)
         return self._with(s for s in self.segments if s.duration >= min_duration)
 
     def rename(self, mapping: Mapping[str, str]) -> Self:
@@ -66,9 +66,13 @@ class Cleanup(Diarized):
         Two speakers may get one name: they are one speaker then.
 
         Raises:
-            ConfigurationError: The mapping names somebody who does not speak here.
+            ConfigurationError: The mapping names somebody who does not speak here, or a new name
+                is no text.
         """
+        require_kind("mapping", mapping, Mapping, "a dictionary of old and new names")
         require_speakers(mapping, self.speakers)
+        for speaker, name in mapping.items():
+            require_text(f"the new name of {speaker!a}", name)
         return self._with(
             SpeakerSegment(s.start, s.end, mapping.get(s.speaker, s.speaker)) for s in self.segments
         )
@@ -81,12 +85,13 @@ class Cleanup(Diarized):
     def shift(self, offset: float) -> Self:
         """Move all segments in time, such as those of a part to its place in the whole.
 
-        A negative offset may move some before 0, where files cannot hold them: `clip` cuts there.
+        A negative offset may move some before 0, where most files and all pictures cut them off,
+        as `clip` does. ``duration`` does not move: it is that of the recording.
 
         Raises:
             ConfigurationError: The offset is not a finite number.
         """
-        require_seconds("offset", offset)
+        offset = require_seconds("offset", offset)
         return self._with(
             SpeakerSegment(s.start + offset, s.end + offset, s.speaker) for s in self.segments
         )
@@ -95,11 +100,12 @@ class Cleanup(Diarized):
         """Cut off what lies before 0 or after the end of the recording.
 
         Args:
-            duration: Where the recording ends, in seconds; by default, where MAVI says it does.
+            duration: Where to cut, in seconds; by default, where MAVI says that the recording
+                ends. The result's own ``duration`` stays what MAVI says.
 
         Raises:
             ConfigurationError: The duration is negative or not a finite number.
         """
         end = self.duration if duration is None else duration
-        require_seconds("duration", end, at_least=0.0)
+        end = require_seconds("duration", end, at_least=0.0)
         return self._with(cut(self.segments, 0.0, end))

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from os import PathLike
-from typing import Self
+from typing import Final, Self
 
+from mavi_async._arguments import require_seconds, require_text
 from mavi_async._bridges import Bridges
 from mavi_async._cleanup import Cleanup
 from mavi_async._errors import MalformedResult
@@ -13,12 +14,17 @@ from mavi_async._talk import Talk
 
 __all__ = ["Diarization"]
 
+_TEXT: Final = "the content as a text; `load` reads files"
+
 
 class Diarization(Talk, Cleanup, Bridges):
     """Who spoke when in one recording.
 
     Iterating yields the segments in order of time. Segments may overlap, mostly those of
     different speakers. All times are seconds, and all methods leave the object as it is.
+
+    Two are equal if all that they hold is, but for ``raw``. Where only the talk matters, compare
+    their ``segments``.
 
     Attributes:
         segments: Sorted by start, end and speaker; seconds, exactly as MAVI sent them.
@@ -82,6 +88,8 @@ class Diarization(Talk, Cleanup, Bridges):
         Raises:
             ConfigurationError: A record lacks one of the three, or it is of the wrong type.
         """
+        if duration is not None:
+            duration = require_seconds("duration", duration, at_least=0.0)
         return cls.from_segments(read_rows(records), uri=uri, usage=Usage(duration=duration))
 
     def to_records(self) -> list[SegmentRow]:
@@ -95,18 +103,19 @@ class Diarization(Talk, Cleanup, Bridges):
         Args:
             text: Fields of 9 or 10, of which the fifth is a duration; any order. Comments and
                 lines of other types are skipped.
-            uri: Which recording to read, where there are several.
+            uri: Name of the recording; by default the one in the text. Where that has several,
+                which one to read.
 
         Raises:
-            ConfigurationError: It is no RTTM, or holds several recordings and none was chosen.
+            ConfigurationError: It is no RTTM, or holds several recordings and none of this name.
         """
         from mavi_async.formats._rttm import read_rttm
 
-        return read_rttm(text, uri)
+        return read_rttm(require_text("text", text, _TEXT), uri)
 
     @classmethod
     def from_json(cls, text: str, *, uri: str | None = None) -> "Diarization":
-        """Read what `to_json` wrote, equal where that has ``raw``; or a list like records.
+        """Read what `to_json` wrote, which makes an equal result; or a list like records.
 
         Args:
             text: One JSON document.
@@ -119,7 +128,7 @@ class Diarization(Talk, Cleanup, Bridges):
         """
         from mavi_async.formats._json import read_json
 
-        return read_json(text, uri)
+        return read_json(require_text("text", text, _TEXT), uri)
 
     @classmethod
     def load(
@@ -171,8 +180,9 @@ class Diarization(Talk, Cleanup, Bridges):
     def to_rttm(self, *, uri: str | None = None, decimals: int = 3) -> str:
         """Write RTTM, for scorers: ``SPEAKER uri 1 start duration <NA> <NA> speaker <NA> <NA>``.
 
-        Start and end are rounded and then subtracted, so that what touches still does; nothing
-        becomes shorter than one unit, which scorers would refuse. Spaces in names become ``_``.
+        Start and end are rounded and then subtracted, so that what touches still does. Nothing
+        becomes shorter than one unit, which scorers would refuse: what was may overlap with the
+        next by as much, unless `drop_short` has left it out. Spaces in names become ``_``.
         `support` first where a speaker may overlap with themselves: scorers count it twice.
 
         Args:
@@ -247,7 +257,9 @@ class Diarization(Talk, Cleanup, Bridges):
     def to_csv(self) -> str:
         """Write the columns ``start,end,duration,speaker``, seconds with all their digits.
 
-        A name that a spreadsheet would take for a formula gets a ``'`` in front.
+        A name that a spreadsheet would take for a formula gets a ``'`` in front. `load` reads
+        every name as it is; pandas takes ``NA``, ``null`` and the like for missing, unless it is
+        told ``keep_default_na=False``.
         """
         from mavi_async.formats._csv import write_csv
 
@@ -257,7 +269,7 @@ class Diarization(Talk, Cleanup, Bridges):
         """Write everything as one JSON document, which `from_json` reads.
 
         Args:
-            include_raw: Whether to add the body as received; without it, ``raw`` is lost.
+            include_raw: Whether to add the body as received, which is empty otherwise when read.
         """
         from mavi_async.formats._json import write_json
 

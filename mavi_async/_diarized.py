@@ -23,7 +23,8 @@ class Diarized:
     uri: str | None = None
     usage: Usage = NO_USAGE
     dropped: int = 0
-    raw: bytes = b""
+    # What was read from it is compared; and a result that was saved and read is to be equal.
+    raw: bytes = attrs.field(default=b"", eq=False)
 
     @classmethod
     def from_segments(
@@ -52,7 +53,10 @@ class Diarized:
 
     @property
     def duration(self) -> float:
-        """Seconds of audio as MAVI reports them, or else the end of the last segment."""
+        """Seconds of audio as MAVI reports them, or else the end of the last segment.
+
+        What MAVI reports is of the whole recording, and stays so in what was cut from it.
+        """
         if self.usage.duration is not None:
             return self.usage.duration
         return max((segment.end for segment in self.segments), default=0.0)

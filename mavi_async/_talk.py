@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable
 from operator import attrgetter
 from typing import Literal, Self, get_args
 
-from mavi_async._arguments import require_seconds, require_span, require_speakers
+from mavi_async._arguments import refused, require_seconds, require_span, require_speakers
 from mavi_async._diarized import Diarized
 from mavi_async._errors import ConfigurationError
 from mavi_async._segments import Overlap, TimeSpan
 from mavi_async._sweep import cut, gaps, merged, overlaps, turns, union
-from mavi_async._words import Word, nearest_speakers, speakers_during, word_spans
+from mavi_async._words import Word, speakers_of
 
 __all__ = ["CropMode", "Talk"]
 
@@ -105,14 +105,15 @@ class Talk(Diarized):
         Raises:
             ConfigurationError: The moment is not a finite number.
         """
-        require_seconds("t", t)
+        t = require_seconds("t", t)
         begun = self.segments[: bisect_right(self.segments, t, key=_start)]
         return tuple(dict.fromkeys(segment.speaker for segment in begun if segment.end > t))
 
     def crop(self, start: float, end: float, mode: CropMode = "intersection") -> Self:
-        """Keep what is said between two moments; the times stay those of the recording.
+        """Keep what is said between two moments, at the same times as before.
 
-        Use ``shift(-start)`` afterwards for times that count from the cut.
+        Use ``shift(-start)`` afterwards for times that count from the cut. ``duration`` stays that
+        of the recording.
 
         Args:
             start: Seconds from the start of the audio.
@@ -123,7 +124,7 @@ class Talk(Diarized):
         Raises:
             ConfigurationError: The end is not after the start, or there is no such mode.
         """
-        require_span(start, end)
+        start, end = require_span(start, end)
         if mode == "intersection":
             return self._with(cut(self.segments, start, end))
         if mode == "loose":
@@ -141,7 +142,7 @@ class Talk(Diarized):
                 letters would count as speakers: put it into a list.
         """
         if isinstance(speakers, str):
-            raise ConfigurationError(f"speakers is {speakers!r}: give a list of speakers")
+            raise refused("speakers", speakers, "a list of speakers")
         wanted: Collection[str] = list(speakers)
         require_speakers(wanted, self.speakers)
         wanted = frozenset(wanted)
@@ -161,7 +162,7 @@ class Talk(Diarized):
             ConfigurationError: The gap is negative or not a number.
         """
         if max_gap != math.inf:
-            require_seconds("max_gap", max_gap, at_least=0.0)
+            max_gap = require_seconds("max_gap", max_gap, at_least=0.0)
         return self._with(turns(self.segments, max_gap))
 
     def assign_speakers(
@@ -176,20 +177,15 @@ class Talk(Diarized):
             words: Dictionaries with ``start`` and ``end``, or objects with such attributes, in
                 any order: words, or whole lines. They are not changed.
             fill_nearest: Give a word that nobody says to the speaker who is closest in time,
-                the earlier one on a tie.
+                the earlier one on a tie; and one without times, such as whisperX makes of
+                figures, to the speaker of the word before it in the list.
 
         Returns:
-            A speaker for each word, in the order of the words; ``None`` where nobody speaks.
+            A speaker for each word, in the order of the words; ``None`` where nobody speaks or
+            the word has no times.
 
         Raises:
-            ConfigurationError: A word has no times; the message names its index.
+            ConfigurationError: A word's times are no numbers, or in the wrong order; the message
+                names its index.
         """
-        spans = word_spans(words)
-        segments = merged(self.segments)
-        speakers = speakers_during(spans, segments)
-        if fill_nearest:
-            silent = [index for index, speaker in enumerate(speakers) if speaker is None]
-            nearest = nearest_speakers([spans[index] for index in silent], segments)
-            for index, speaker in zip(silent, nearest, strict=True):
-                speakers[index] = speaker
-        return speakers
+        return speakers_of(words, merged(self.segments), fill_nearest=fill_nearest)

@@ -5,27 +5,27 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from numbers import Real
 from operator import attrgetter
 from typing import Final, Protocol, TypeAlias
 
+from mavi_async._arguments import as_number, refused
 from mavi_async._errors import ConfigurationError
 from mavi_async._segments import SpeakerSegment, TimeSpan
 
-__all__ = ["TimedWord", "Word", "nearest_speakers", "speakers_during", "word_spans"]
+__all__ = ["TimedWord", "Word", "speakers_of"]
 
 
 class TimedWord(Protocol):
     """A word as an object, such as faster-whisper's."""
 
     @property
-    def start(self) -> float:
-        """Seconds from the start of the audio."""
+    def start(self) -> float | None:
+        """Seconds from the start of the audio; ``None`` where the transcript cannot tell."""
         ...
 
     @property
-    def end(self) -> float:
-        """Seconds from the start of the audio."""
+    def end(self) -> float | None:
+        """Seconds from the start of the audio; ``None`` where the transcript cannot tell."""
         ...
 
 
@@ -35,16 +35,41 @@ Word: TypeAlias = TimedWord | Mapping[str, object]
 _start: Final = attrgetter("start")
 
 
-def word_spans(words: Iterable[Word]) -> list[TimeSpan]:
-    """Read when words are said.
+def speakers_of(
+    words: Iterable[Word], segments: Sequence[SpeakerSegment], *, fill_nearest: bool
+) -> list[str | None]:
+    """Find who says each word, or nobody.
+
+    Args:
+        words: In any order.
+        segments: In order of time; those of one speaker do not overlap.
+        fill_nearest: Whether words that nobody says go to whoever is closest.
 
     Raises:
-        ConfigurationError: One has no times; the message names its index.
+        ConfigurationError: A word has times that are none; the message names its index.
     """
-    return [_word_span(index, word) for index, word in enumerate(words)]
+    spans = [_word_span(index, word) for index, word in enumerate(words)]
+    timed = [span for span in spans if span is not None]
+    found = _speakers_during(timed, segments)
+    if fill_nearest:
+        silent = [index for index, speaker in enumerate(found) if speaker is None]
+        nearest = _nearest_speakers([timed[index] for index in silent], segments)
+        for index, speaker in zip(silent, nearest, strict=True):
+            found[index] = speaker
+    rest = iter(found)
+    speakers = [None if span is None else next(rest) for span in spans]
+    return list(_from_neighbours(speakers)) if fill_nearest else speakers
 
 
-def speakers_during(
+def _from_neighbours(speakers: Sequence[str | None]) -> Iterator[str | None]:
+    """Yield speakers, each unknown one as the one before; the first ones as the first known."""
+    latest = next((speaker for speaker in speakers if speaker is not None), None)
+    for speaker in speakers:
+        latest = latest if speaker is None else speaker
+        yield latest
+
+
+def _speakers_during(
     spans: Sequence[TimeSpan], segments: Sequence[SpeakerSegment]
 ) -> list[str | None]:
     """Find who speaks for longest during each span, or nobody; on a tie, who began earlier.
@@ -61,7 +86,7 @@ def speakers_during(
     return [_loudest(heard[index]) if index in heard else None for index in range(len(spans))]
 
 
-def nearest_speakers(
+def _nearest_speakers(
     spans: Sequence[TimeSpan], segments: Sequence[SpeakerSegment]
 ) -> Iterator[str | None]:
     """Find who speaks closest to each span, during which nobody does; the earlier on a tie."""
@@ -107,17 +132,27 @@ def _loudest(heard: Mapping[str, Sequence[float]]) -> str:
     return max(heard, key=lambda speaker: math.fsum(heard[speaker]))
 
 
-def _word_span(index: int, word: Word) -> TimeSpan:
-    times = _time(word, "start"), _time(word, "end")
-    match times:
-        # Numbers of other libraries are some, too, such as numpy's of 32 bits.
-        case [Real() as start, Real() as end] if start <= end:
-            return TimeSpan(float(start), float(end))
-    raise ConfigurationError(
-        f"word {index} is from {times[0]!r} to {times[1]!r}: give each word `start` and `end` in "
-        "seconds, and leave out the words that the transcript has no times for"
-    )
+def _word_span(index: int, word: Word) -> TimeSpan | None:
+    """Read when a word is said; nothing where its transcript could not tell."""
+    start, end = _time(index, word, "start"), _time(index, word, "end")
+    if math.isnan(start) or math.isnan(end):
+        return None
+    if start > end:
+        raise ConfigurationError(
+            f"word {index} is from {start!r} to {end!r}: give it an end that is no earlier"
+        )
+    return TimeSpan(start, end)
 
 
-def _time(word: Word, name: str) -> object:
-    return word.get(name) if isinstance(word, Mapping) else getattr(word, name, None)
+def _time(index: int, word: Word, name: str) -> float:
+    """Read a bound, which is NaN where there is none."""
+    if isinstance(word, Mapping):
+        value = word.get(name)
+    elif hasattr(word, name):
+        value = getattr(word, name)
+    else:
+        raise refused(f"word {index}", word, "a dictionary or an object with start and end")
+    number = math.nan if value is None else as_number(value)
+    if number is None or math.isinf(number):
+        raise refused(f"the {name} of word {index}", value, "a number of seconds, or None")
+    return number

@@ -21,6 +21,7 @@ LAYERS = (
         "_diarization",
         "_diarized",
         "_json",
+        "_legible",
         "_multipart",
         "_pacing",
         "_records",

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import os
 import re
-import secrets
 import sys
 import unicodedata
 from collections import Counter
@@ -17,6 +16,7 @@ import attrs
 from mavi_async._diarization import Diarization
 from mavi_async._errors import ConfigurationError
 from mavi_async.formats import FORMATS, Format, format_named, format_of
+from mavi_async.formats._replacing import replace
 
 __all__ = ["Destination"]
 
@@ -96,7 +96,7 @@ class Destination:
             _print(text)
             return None
         try:
-            _replace(path, text.encode())
+            replace(path, text.encode())
         except OSError as error:
             raise _cannot_write(path, error.strerror) from error
         return path
@@ -133,19 +133,6 @@ def _file_names(names: list[str], suffix: str) -> dict[str, str]:
 
 def _cannot_write(path: Path | None, why: str | None) -> ConfigurationError:
     return ConfigurationError(f"cannot write {str(path)!r}: {why}")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    if path.exists() and not path.is_file():
-        path.write_bytes(content)  # a pipe or a device, or a folder, which the system refuses
-        return
-    target = Path(os.path.realpath(path))  # behind a link, the file that it leads to
-    beside = target.with_name(f".mavi-{secrets.token_hex(8)}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _print(text: str) -> None:

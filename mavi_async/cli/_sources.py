@@ -168,23 +168,11 @@ def _read(path: Path | None, format_name: str | None, uri: str | None) -> Diariz
         with _told_of(shown):
             found = read_documents(content, uri)
     if found is None and path is not None and path.is_file():
-        found = _load(path, format_name, uri)
+        found = load(path, format_name, uri=uri)
     elif found is None:
         found = _load_passing(content, shown, format_name, uri)
     named = uri or found.uri or (STANDARD_INPUT if path is None else path.stem)
     return attrs.evolve(found, uri=named)
-
-
-def _load(path: Path, format_name: str | None, uri: str | None) -> Diarization:
-    """Read the only recording of a file, whatever its name, or else the one that is named."""
-    try:
-        return load(path, format_name)
-    except ConfigurationError as error:
-        if not path.stat().st_size:
-            raise ConfigurationError(f"{str(path)!r}: there is nothing in it") from error
-        if uri is None:
-            raise
-    return load(path, format_name, uri=uri)
 
 
 def _load_passing(
@@ -195,7 +183,7 @@ def _load_passing(
         path = Path(folder, "input")
         path.write_bytes(content)
         try:
-            found = _load(path, format_name, uri)
+            found = load(path, format_name, uri=uri)
         except ConfigurationError as error:
             message = error.message.replace(repr(str(path)), shown)
             raise ConfigurationError(message) from error

@@ -3,10 +3,11 @@
 import contextlib
 import io
 import os
-import unicodedata
 from typing import Final, TextIO
 
 from rich.console import Console
+
+from mavi_async._legible import legible
 
 __all__ = ["age_text", "clock_text", "make_console", "safe_text", "size_text"]
 
@@ -50,20 +51,7 @@ def safe_text(text: str, *, longest: int = _LONGEST) -> str:
         text: Whatever a server or a file said.
         longest: Characters at most; a longer text ends in an ellipsis.
     """
-    kept: list[str] = []
-    marks = 0
-    # The bound comes first: a megabyte is cut, not filtered.
-    for character in text[: longest * 4]:
-        category = unicodedata.category(character)
-        marks = marks + 1 if category.startswith("M") else 0
-        if character.isspace():
-            kept.append(" ")
-        elif not category.startswith("C") and marks <= 2:
-            kept.append(character)
-    line = " ".join("".join(kept).split())
-    if len(line) > longest or len(text) > longest * 4:
-        line = line[: longest - 1] + "…"
-    return line
+    return legible(text, longest=longest)
 
 
 def clock_text(seconds: float) -> str:

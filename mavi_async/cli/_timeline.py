@@ -3,7 +3,6 @@
 A character is two halves wide, so that a lane of 70 characters tells 140 moments apart.
 """
 
-import zlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -15,10 +14,12 @@ from rich.text import Text
 from mavi_async._diarization import Diarization
 from mavi_async._segments import Overlap
 from mavi_async.cli._text import clock_text, safe_text
+from mavi_async.formats._lanes import colours, drawable, length_of
 
-__all__ = ["Timeline", "draw", "speaker_styles"]
+__all__ = ["Timeline", "draw"]
 
-_PALETTE: Final = (
+# In the order of the colours of the pictures, and of the same hues.
+_STYLES: Final = (
     "dodger_blue1",
     "orange1",
     "spring_green3",
@@ -88,6 +89,7 @@ def draw(
         A heading, a lane for each of the 24 who talk most, in order of first speech, and the
         axis. Where somebody else speaks as well, a lane is hatched.
     """
+    diarization = drawable(diarization)
     width = max(width, _NARROWEST)
     glyphs = _ASCII if ascii_only else _BLOCKS
     talk = dict(diarization.chart())
@@ -99,7 +101,8 @@ def draw(
     label_width = _label_width(speakers, width)
     canvas = _Canvas.over(diarization, width - label_width - _TALK_WIDTH - 3, glyphs)
     stretches = diarization.overlaps()
-    for speaker, style in speaker_styles(speakers).items():
+    for speaker, number in colours(speakers).items():
+        style = _STYLES[number]
         line = _line("  ")
         line.append(set_cell_size(safe_text(speaker, longest=200), label_width), style)
         line.append(" ")
@@ -112,20 +115,6 @@ def draw(
     return [*lines, _line(" " * (label_width + 3)).append(canvas.axis(), "dim")]
 
 
-def speaker_styles(speakers: Iterable[str]) -> dict[str, str]:
-    """Give each speaker a colour that depends on the label, so that it is the same everywhere.
-
-    Labels with the same number would share one: the later takes the next that is free.
-    """
-    styles: dict[str, str] = {}
-    for speaker in speakers:
-        digits = speaker[len(speaker.rstrip("0123456789")) :]
-        wanted = int(digits[-6:]) if digits.isascii() and digits else zlib.crc32(_raw(speaker))
-        free = [colour for colour in _turned(wanted) if colour not in styles.values()]
-        styles[speaker] = (free or _turned(wanted))[0]
-    return styles
-
-
 @attrs.frozen
 class _Canvas:
     """A stretch of time laid out over columns."""
@@ -136,7 +125,7 @@ class _Canvas:
 
     @classmethod
     def over(cls, diarization: Diarization, columns: int, glyphs: _Glyphs) -> "_Canvas":
-        return cls(max(diarization.duration, diarization.extent.end, 1e-3), columns, glyphs)
+        return cls(length_of(diarization), columns, glyphs)
 
     def lane(
         self, diarization: Diarization, stretches: Iterable[Overlap], speaker: str, style: str
@@ -210,12 +199,3 @@ def _line(indent: str) -> Text:
 def _label_width(speakers: Sequence[str], width: int) -> int:
     widest = max(cell_len(safe_text(speaker, longest=200)) for speaker in speakers)
     return min(widest, _LONGEST_LABEL, width // 4)
-
-
-def _turned(start: int) -> tuple[str, ...]:
-    start %= len(_PALETTE)
-    return _PALETTE[start:] + _PALETTE[:start]
-
-
-def _raw(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")

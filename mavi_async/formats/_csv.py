@@ -27,7 +27,8 @@ def write_csv(diarization: Diarization) -> str:
 
     A name that a spreadsheet would take for a formula, for it begins with ``=``, ``+``, ``-`` or
     ``@``, gets a ``'`` in front, which `read_csv` takes away again. Line breaks and tabs in names
-    become spaces, and a name is at most 1,000 characters long.
+    become spaces, and a name is at most 1,000 characters long. ``NA``, ``nan`` and ``None`` are
+    names like others, also to `read_csv`; that of pandas needs ``keep_default_na=False``.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -1,7 +1,6 @@
 """Results in files: written as a whole or not at all, and read whatever they are."""
 
 import os
-import secrets
 from pathlib import Path
 from typing import Final
 
@@ -9,8 +8,9 @@ import attrs
 
 from mavi_async._diarization import Diarization
 from mavi_async._errors import ConfigurationError
-from mavi_async.formats._recognised import recognised
-from mavi_async.formats._registry import FORMATS, format_named, format_of
+from mavi_async.formats._recognised import named_by_suffix, readable, recognised
+from mavi_async.formats._registry import format_named, format_of
+from mavi_async.formats._replacing import replace
 
 __all__ = ["load", "save"]
 
@@ -25,7 +25,8 @@ def save(
     """Write a result to a file, as UTF-8, in the format that the file's suffix names.
 
     It is written beside and then renamed, so that there is never half a file, and one that is
-    there already stays as it is if anything goes wrong.
+    there already stays as it is if anything goes wrong; its permissions stay in any case. Into
+    a pipe or a device, such as ``/dev/stdout``, it is written.
 
     Args:
         diarization: The result.
@@ -37,8 +38,7 @@ def save(
     """
     text = (format_of(path) if format is None else format_named(format)).write(diarization)
     try:
-        # Behind a link, the file that it leads to is the one to replace.
-        _replace(Path(os.path.realpath(path)), text.encode())
+        replace(Path(path), text.encode())
     except OSError as error:
         raise ConfigurationError(
             f"cannot write {os.fspath(path)!r}: {error.strerror}{_advice(path)}"
@@ -65,24 +65,12 @@ def load(
         MalformedResult: It is a callback without a usable result.
     """
     try:
-        result = _parse(path, _text(_content(Path(path))), format, uri)
+        result = _read(Path(path), format, uri)
     except OSError as error:
         raise ConfigurationError(f"cannot read {os.fspath(path)!r}: {error.strerror}") from error
     except ConfigurationError as error:
         raise ConfigurationError(f"{os.fspath(path)!r}: {error.message}") from error
     return result if result.uri else attrs.evolve(result, uri=uri or Path(path).stem)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    if path.exists() and not path.is_file():
-        path.write_bytes(content)  # a pipe or a device, or a folder, which the system refuses
-        return
-    beside = path.with_name(f".mavi-{secrets.token_hex(8)}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _advice(path: str | os.PathLike[str]) -> str:
@@ -113,13 +101,18 @@ def _text(content: bytes) -> str:
         ) from None
 
 
-def _parse(
-    path: str | os.PathLike[str], text: str, name: str | None, uri: str | None
-) -> Diarization:
-    chosen = recognised(path, text) if name is None else format_named(name)
-    if chosen.read is None:
-        readable = ", ".join(each.name for each in FORMATS.values() if each.read)
+def _read(path: Path, name: str | None, uri: str | None) -> Diarization:
+    chosen = named_by_suffix(path) if name is None else format_named(name)
+    if chosen is not None and chosen.read is None:
         raise ConfigurationError(
-            f"{chosen.name} can be written, but not read back: read one of {readable}"
+            f"{chosen.name} can be written, but not read back: read one of {readable()}"
         )
-    return chosen.read(text, uri)
+    text = _text(_content(path))
+    try:
+        read = (chosen or recognised(text)).read
+        assert read is not None  # noqa: S101 - tells type checkers
+        return read(text, uri)
+    except ConfigurationError:
+        if text.removeprefix("\ufeff").strip():
+            raise
+        raise ConfigurationError("there is nothing in it") from None

@@ -20,7 +20,7 @@ from urllib.parse import quote
 import attrs
 
 from mavi_async._diarization import Diarization
-from mavi_async.formats._lanes import Lane, Lanes
+from mavi_async.formats._lanes import Lane, Lanes, drawable
 from mavi_async.formats._palette import DARK, LIGHT, Tones
 from mavi_async.formats._recording import Recording
 from mavi_async.formats._shown import clock, length, percent, shown
@@ -69,6 +69,7 @@ def write_html(
         ConfigurationError: If the recording cannot be read or is too large, if its suffix is none
             that browsers play, or if both recordings are given.
     """
+    diarization = drawable(diarization)
     heading = shown(title or diarization.uri or diarization.task_id or "Who spoke when")
     lanes = Lanes.of(diarization)
     recording = Recording.of(audio, audio_src)

@@ -91,7 +91,7 @@ def dump(document: object) -> str:
         text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     except ValueError:
         raise ConfigurationError(
-            "JSON has no infinite numbers: `clip()` the result first"
+            "JSON has no infinite numbers: `clip(duration)` the result first"
         ) from None
     return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -121,7 +121,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _read_result(document: Mapping[str, object], uri: str | None) -> Diarization:
-    usage = document.get("usage", document)
+    usage = {} if (found := document.get("usage", document)) is None else found
     if not isinstance(usage, dict):
         raise ConfigurationError("$.usage of the JSON text: expected an object")
     segments = document["segments"]
@@ -135,12 +135,12 @@ def _read_result(document: Mapping[str, object], uri: str | None) -> Diarization
         usage=Usage(
             _number(usage, "duration"),
             _field(usage, "model", str),
-            _field(usage, "output_tokens", int),
-            _field(usage, "prompt_tokens", int),
+            _count(usage, "output_tokens"),
+            _count(usage, "prompt_tokens"),
         ),
         raw=_raw(_field(document, "raw", str) or ""),
     )
-    return attrs.evolve(result, dropped=result.dropped + (_field(document, "dropped", int) or 0))
+    return attrs.evolve(result, dropped=result.dropped + (_count(document, "dropped") or 0))
 
 
 def _raw(text: str) -> bytes:
@@ -172,7 +172,19 @@ def _read_answer(body: bytes, uri: str | None) -> Diarization:
 
 def _number(document: Mapping[str, object], name: str) -> float | None:
     value = document.get(name)
-    return None if value is None else finite(value, name, "the usage in the JSON text")
+    if value is None:
+        return None
+    seconds = finite(value, name, "the usage in the JSON text")
+    if seconds < 0:
+        raise ConfigurationError(f"$.{name} of the JSON text: expected 0 or more")
+    return seconds
+
+
+def _count(document: Mapping[str, object], name: str) -> int | None:
+    value = _field(document, name, int)
+    if value is not None and value < 0:
+        raise ConfigurationError(f"$.{name} of the JSON text: expected 0 or more")
+    return value
 
 
 def _field(document: Mapping[str, object], name: str, kind: type[T]) -> T | None:

@@ -1,20 +1,35 @@
 """What the pictures of a result share: a lane per speaker, over one stretch of time."""
 
+import math
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
 from mavi_async._diarization import Diarization
-from mavi_async._segments import SpeakerSegment, TimeSpan
-from mavi_async._sweep import union
+from mavi_async._diarized import Diarized
+from mavi_async._errors import ConfigurationError
+from mavi_async._segments import SpeakerSegment, TimeSpan, in_time
+from mavi_async._sweep import cut, union
 from mavi_async.formats._shown import shown
 
-__all__ = ["COLOURS", "Lane", "Lanes", "Span", "colours", "shares", "tick_step", "ticks"]
+__all__ = [
+    "COLOURS",
+    "Lane",
+    "Lanes",
+    "Span",
+    "colours",
+    "drawable",
+    "length_of",
+    "shares",
+    "tick_step",
+    "ticks",
+]
 
 Span: TypeAlias = tuple[float, float]
+D = TypeVar("D", bound=Diarized)
 
 # How many colours a palette has; the pictures and the terminal number theirs alike.
 COLOURS: Final = 10
@@ -69,14 +84,14 @@ class Lanes:
 
     @classmethod
     def of(cls, diarization: Diarization) -> "Lanes":
-        """Lay out a result."""
+        """Lay out a result that is `drawable`."""
         talk = dict(diarization.chart())
         loudest = set(list(talk)[:_MOST_LANES])
         speakers = tuple(speaker for speaker in diarization.speakers if speaker in loudest)
         spans, turns = _by_speaker(diarization.support()), _by_speaker(diarization.turns())
         numbers = colours(speakers)
         return cls(
-            max(diarization.duration, diarization.extent.end, 1e-3),
+            length_of(diarization),
             tuple(
                 Lane(
                     shown(speaker),
@@ -100,6 +115,28 @@ def _by_speaker(segments: Iterable[SpeakerSegment]) -> dict[str, list[Span]]:
     for segment in segments:
         spans[segment.speaker].append((segment.start, segment.end))
     return spans
+
+
+def drawable(diarized: D) -> D:
+    """Return a result without what lies before 0, where the axes of pictures begin."""
+    if not diarized.segments or diarized.segments[0].start >= 0:
+        return diarized
+    kept = sorted(cut(diarized.segments, 0.0, math.inf), key=in_time)
+    return attrs.evolve(diarized, segments=tuple(kept))
+
+
+def length_of(diarized: Diarized) -> float:
+    """Return the seconds that a picture is of: never none, and never less than what is said.
+
+    Raises:
+        ConfigurationError: They are infinite.
+    """
+    seconds = max(diarized.duration, *(segment.end for segment in diarized.segments), 1e-3)
+    if not math.isfinite(seconds):
+        raise ConfigurationError(
+            f"no picture can hold {seconds!r} seconds: `clip(duration)` the result first"
+        )
+    return seconds
 
 
 def colours(speakers: Iterable[str]) -> dict[str, int]:

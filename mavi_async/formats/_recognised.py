@@ -12,7 +12,7 @@ from mavi_async.formats._lines import lines
 from mavi_async.formats._registry import FORMATS, format_of
 from mavi_async.formats._rttm import OTHER_TYPES
 
-__all__ = ["recognised"]
+__all__ = ["named_by_suffix", "readable", "recognised"]
 
 # Suffixes of so many kinds of files that they tell nothing.
 _VAGUE: Final = ("", ".txt", ".log", ".body", ".raw")
@@ -26,14 +26,35 @@ _LOOKS: Final = (
 )
 
 
-def recognised(path: str | os.PathLike[str], text: str) -> Format:
-    """Find the format of a file by its suffix, and where that tells nothing by its content.
+def named_by_suffix(path: str | os.PathLike[str]) -> Format | None:
+    """Find the format of a file by its suffix; nothing where that tells nothing.
 
     Raises:
-        ConfigurationError: Neither tells.
+        ConfigurationError: The suffix is that of something else.
     """
-    if PurePath(path).suffix.lower() not in _VAGUE:
+    suffix = PurePath(path).suffix.lower()
+    if suffix in _VAGUE:
+        return None
+    try:
         return format_of(path)
+    except ConfigurationError:
+        raise ConfigurationError(
+            f"the suffix {suffix!a} is of no format that can be read: read one of {readable()}, "
+            "or name the format"
+        ) from None
+
+
+def readable() -> str:
+    """Return the names of the formats that can be read, with commas between."""
+    return ", ".join(each.name for each in FORMATS.values() if each.read)
+
+
+def recognised(text: str) -> Format:
+    """Find the format of a file by its content.
+
+    Raises:
+        ConfigurationError: It does not tell.
+    """
     first = next((line.lstrip() for _, line in lines(text)), "")
     if _is_segment(first):
         return FORMATS["jsonl"]
@@ -43,8 +64,7 @@ def recognised(path: str | os.PathLike[str], text: str) -> Format:
         if look.match(first):
             return FORMATS[name]
     raise ConfigurationError(
-        "neither its name nor its first line tells the format: "
-        f"name one of {', '.join(each.name for each in FORMATS.values() if each.read)}"
+        f"neither its name nor its first line tells the format: name one of {readable()}"
     )
 
 

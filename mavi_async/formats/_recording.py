@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from mavi_async._arguments import require_text
 from mavi_async._errors import ConfigurationError
 
 __all__ = ["LARGEST_AUDIO_BYTES", "Recording"]
@@ -27,6 +28,10 @@ _TYPES: Final = {
     ".wav": "audio/wav",
     ".webm": "audio/webm",
 }
+
+
+# Browsers take a backslash for a slash, and what steers for nothing: two slashes would be a host.
+_UNFIT: Final = re.compile(r"[\\\x00-\x1f\x7f]|^\s|\s$|^$")
 
 
 @attrs.frozen
@@ -53,7 +58,7 @@ class Recording:
         if audio is not None:
             return cls(_embedded(Path(fspath(audio))), "data:")
         if audio_src is not None:
-            return cls(audio_src, _origin(audio_src))
+            return cls(audio_src, _origin(require_text("`audio_src`", audio_src, "a URL")))
         return None
 
 
@@ -78,7 +83,7 @@ def _embedded(path: Path) -> str:
 
 def _origin(address: str) -> str:
     try:
-        parts = urlsplit(address)
+        parts = urlsplit("unreadable:" if _UNFIT.search(address) else address)
     except ValueError:
         parts = urlsplit("unreadable:")
     if not parts.scheme and not parts.netloc:
@@ -87,5 +92,6 @@ def _origin(address: str) -> str:
     if parts.scheme in ("http", "https") and re.fullmatch(r"[\w.:\[\]-]+", parts.netloc, re.ASCII):
         return f"{parts.scheme}://{parts.netloc}"
     raise ConfigurationError(
-        f"`audio_src` is {address[:80]!r}: give a URL relative to the page, or one of http(s)"
+        f"`audio_src` is {address[:80]!a}: give a URL relative to the page, or one of http(s), "
+        "with slashes and without spaces around it"
     )

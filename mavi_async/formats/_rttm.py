@@ -46,8 +46,9 @@ def write_rttm(diarization: Diarization, *, uri: str | None = None, decimals: in
 
     Start and end are rounded, and the duration is their difference, so that segments that touch
     still do. Scorers refuse a duration of 0: what is shorter than half a unit gets a whole one,
-    and what lies before 0 is cut off. A segment of a speaker that overlaps another one of the
-    same speaker counts as false alarm in most scorers: `support()` first where there are some.
+    which may reach into the next by as much, and what lies before 0 is cut off. A segment of a
+    speaker that overlaps another one of the same speaker counts as false alarm in most scorers:
+    `support()` first where there are some.
 
     Args:
         diarization: The result.
@@ -72,25 +73,26 @@ def read_rttm(text: str, uri: str | None = None) -> Diarization:
     Args:
         text: The content of an RTTM file; a byte order mark, ``;;`` comments, blank lines and
             lines of other types are skipped.
-        uri: The recording to read. ``None`` reads the only one and refuses a text with several,
-            whose segments would be mixed up.
+        uri: What to call the recording. Where the text holds several, whose segments would be
+            mixed up, which one to read.
 
     Raises:
-        ConfigurationError: A line is not RTTM, and the message names its number; or there is no
-            such recording in the text, but others are.
+        ConfigurationError: A line is not RTTM, and the message names its number; or there are
+            several recordings in the text, and not the one to read.
     """
     rows = list(_speaker_rows(text))
     recordings = dict.fromkeys(fields[1] for _, fields in rows)
-    if uri is None and len(recordings) > 1:
+    several = len(recordings) > 1
+    if uri is None and several:
         raise ConfigurationError(
             f"the RTTM text holds {len(recordings)} recordings ({_some(recordings)}): "
             "say which one to read with `uri`"
         )
-    if uri is not None and recordings and uri not in recordings:
+    if uri is not None and several and uri not in recordings:
         raise ConfigurationError(
             f"the RTTM text holds no recording {uri!r}: `uri` is one of {_some(recordings)}"
         )
-    segments = [_segment(*row) for row in rows if uri in (None, row[1][1])]
+    segments = [_segment(*row) for row in rows if not several or row[1][1] == uri]
     return Diarization.from_segments(segments, uri=uri or next(iter(recordings), None))
 
 

@@ -1,7 +1,8 @@
 """What others wrote, made fit to be shown in a picture; and lengths of time for people."""
 
-import unicodedata
 from typing import Final
+
+from mavi_async._legible import legible
 
 __all__ = ["clock", "length", "percent", "shown"]
 
@@ -16,30 +17,14 @@ _HOUR: Final = 3600
 def shown(text: str, *, longest: int = _LONGEST) -> str:
     """Return one line of bounded length that XML can hold, and in which nothing is steered.
 
-    White space becomes one space. Control characters, lone surrogates and what changes the
-    direction of writing become ``U+FFFD``, so that one sees that something was there; combining
-    marks stay as far as they do not pile up.
+    Control characters, lone surrogates and what changes the direction of writing become
+    ``U+FFFD``, so that one sees that something was there.
 
     Args:
         text: Whatever a server or a file said.
         longest: Characters at most; a longer text ends in an ellipsis.
     """
-    kept: list[str] = []
-    marks = 0
-    # The bound comes first: a megabyte is cut, not filtered.
-    for character in text[: longest * 4]:
-        category = unicodedata.category(character)
-        marks = marks + 1 if category.startswith("M") else 0
-        if character.isspace():
-            kept.append(" ")
-        elif category in ("Cc", "Cf", "Cn", "Cs") and character not in _JOINERS:
-            kept.append(_UNREADABLE)
-        elif marks <= 2:
-            kept.append(character)
-    line = " ".join("".join(kept).split())
-    if len(line) > longest or len(text) > longest * 4:
-        line = line[: longest - 1] + "…"
-    return line or _NAMELESS
+    return legible(text, longest=longest, instead=_UNREADABLE, kept=_JOINERS) or _NAMELESS
 
 
 def clock(seconds: float, *, decimals: int = 0) -> str:

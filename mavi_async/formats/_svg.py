@@ -3,14 +3,16 @@
 Source: W3C, Scalable Vector Graphics 1.1; the accessible name follows SVG-AAM.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 import attrs
 
+from mavi_async._arguments import as_number, refused
 from mavi_async._diarization import Diarization
-from mavi_async.formats._lanes import Lane, Lanes, Span, shares, tick_step, ticks
+from mavi_async.formats._lanes import Lane, Lanes, Span, drawable, shares, tick_step, ticks
 from mavi_async.formats._palette import DARK, LIGHT, Tones
 from mavi_async.formats._shown import clock, length, percent, shown
 
@@ -41,8 +43,15 @@ def write_svg(diarization: Diarization, *, width: int = 880, title: str | None =
         width: In pixels, from 320 to 4000; the height follows from the speakers. It scales.
         title: Heading; the name of the recording by default. Names are cut where there is no
             room; in full, up to 200 characters, they are in the lane's tooltip.
+
+    Raises:
+        ConfigurationError: The width is no number, or a bound is infinite.
     """
-    width = min(max(width, _NARROWEST), _WIDEST)
+    pixels = as_number(width)
+    if pixels is None or math.isnan(pixels):
+        raise refused("width", width, f"pixels, from {_NARROWEST} to {_WIDEST}")
+    width = round(min(max(pixels, _NARROWEST), _WIDEST))
+    diarization = drawable(diarization)
     heading = shown(title or diarization.uri or diarization.task_id or "Who spoke when")
     drawing = _Drawing.of(Lanes.of(diarization), width, len(diarization))
     return "\n".join(drawing.lines(heading, facts_of(diarization, drawing.lanes))) + "\n"

@@ -3,28 +3,36 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from mavi_async._arguments import require_whole
 from mavi_async._errors import ConfigurationError
 from mavi_async._segments import SpeakerSegment
 
-__all__ = ["clock", "decimal", "placed", "ticks"]
+__all__ = ["clock", "decimal", "placed", "require_decimals", "ticks"]
 
 _MOST_DECIMALS: Final = 9
 _MILLISECONDS: Final = 3
+
+
+def require_decimals(decimals: int) -> None:
+    """Refuse more than nanoseconds, and what is no number of decimals.
+
+    Raises:
+        ConfigurationError: They are not 0 to 9.
+    """
+    require_whole("decimals", decimals, 0, _MOST_DECIMALS)
 
 
 def ticks(seconds: float, decimals: int) -> int:
     """Round a number of seconds to units of so many decimals.
 
     Raises:
-        ConfigurationError: The seconds are not finite, or the decimals are not 0 to 9.
+        ConfigurationError: The seconds are not finite.
     """
-    if not 0 <= decimals <= _MOST_DECIMALS:
-        raise ConfigurationError(f"decimals is {decimals}: give 0 to {_MOST_DECIMALS}")
     try:
         return round(seconds * 10.0**decimals)
     except (OverflowError, ValueError):
         raise ConfigurationError(
-            f"no format can hold {seconds!r} seconds: `clip()` the result first"
+            f"no format can hold {seconds!r} seconds: `clip(duration)` the result first"
         ) from None
 
 
@@ -41,7 +49,11 @@ def placed(
         decimals: Of the format.
         apart: Whether to leave out what is shorter than half a unit instead, so that segments
             that do not overlap still do not.
+
+    Raises:
+        ConfigurationError: A bound is not finite, or the decimals are not 0 to 9.
     """
+    require_decimals(decimals)
     for segment in segments:
         start = max(0, ticks(segment.start, decimals))
         end = ticks(segment.end, decimals)

@@ -8,7 +8,7 @@ from typing import Final
 from mavi_async._diarization import Diarization
 from mavi_async.formats._format import Format
 from mavi_async.formats._names import recording_name
-from mavi_async.formats._ticks import decimal, ticks
+from mavi_async.formats._ticks import decimal, require_decimals, ticks
 
 __all__ = ["FORMAT", "write_uem"]
 
@@ -24,6 +24,7 @@ def write_uem(diarization: Diarization, *, uri: str | None = None, decimals: int
         uri: Name of the recording, without spaces; by default the result's own.
         decimals: Of the seconds, 0 to 9.
     """
+    require_decimals(decimals)
     last = max((segment.end for segment in diarization.segments), default=0.0)
     end = max(ticks(max(diarization.duration, last), decimals), 1)
     return f"{recording_name(diarization, uri)} 1 {decimal(0, decimals)} {decimal(end, decimals)}\n"

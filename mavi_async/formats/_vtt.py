@@ -27,7 +27,8 @@ def write_vtt(diarization: Diarization, *, exclusive: bool = False) -> str:
     """Write a cue for each segment: ``<v SPEAKER_00>SPEAKER_00</v>``.
 
     Times are ``HH:MM:SS.mmm``; a cue is a millisecond long at least. ``&``, ``<`` and ``>`` in
-    names are escaped, line breaks become spaces.
+    names are escaped, and so is a ``-`` that would make an arrow with what follows; line breaks
+    become spaces.
 
     Args:
         diarization: The result.
@@ -36,7 +37,7 @@ def write_vtt(diarization: Diarization, *, exclusive: bool = False) -> str:
     """
     source = diarization.exclusive() if exclusive else diarization
     names = distinct(diarization.speakers, one_line)
-    written = {speaker: escape(name, quote=False) for speaker, name in names.items()}
+    written = {speaker: _escaped(name) for speaker, name in names.items()}
     return "WEBVTT\n" + "".join(
         f"\n{clock(start, '.')} --> {clock(end, '.')}\n"
         f"<v {written[speaker]}>{written[speaker]}</v>\n"
@@ -56,6 +57,12 @@ def read_vtt(text: str, uri: str | None = None) -> Diarization:
     if not re.match(r"WEBVTT(\s|$)", rows[0]):
         raise bad_line("WebVTT", 1, "expected WEBVTT")
     return Diarization.from_segments(_segments(rows), uri=uri)
+
+
+def _escaped(name: str) -> str:
+    """A name as text: the ``>`` of its tag after ``--`` would be an arrow, which ends the cue."""
+    text = escape(name, quote=False)
+    return f"{text[:-1]}&#45;" if text.endswith("--") else text
 
 
 def _segments(rows: list[str]) -> Iterator[SpeakerSegment]:

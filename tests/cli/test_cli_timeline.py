@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mavi_async import Diarization, SpeakerSegment, Usage
-from mavi_async.cli._timeline import Timeline, draw, speaker_styles
+from mavi_async.cli._timeline import Timeline, draw
 
 
 def result(*segments: tuple[float, float, str], duration: float | None = None) -> Diarization:
@@ -136,28 +136,24 @@ def test_hostile_names(name: str) -> None:
     assert 4 == len(printed.getvalue().splitlines())
 
 
-def test_a_colour_belongs_to_a_label() -> None:
-    """The same label has the same colour in each recording, and no two labels of one share it."""
-    alone = speaker_styles(["SPEAKER_03"])
-    styles = speaker_styles([f"SPEAKER_{n:02}" for n in range(10)])
+def test_colours_are_those_of_the_pictures() -> None:
+    """A label has one colour in all recordings, ten have ten, and then they are used again."""
 
-    assert alone["SPEAKER_03"] == styles["SPEAKER_03"]
-    assert 10 == len(set(styles.values()))
+    def styles(*labels: str) -> list[object]:
+        talk = result(*((n, n + 1.0, label) for n, label in enumerate(labels)))
+        return [line.spans[0].style for line in draw(talk, "re_1", width=60)[1:-1]]
 
+    ten = styles(*(f"SPEAKER_{n:02}" for n in range(10)))
 
-@pytest.mark.parametrize("labels", [["Ann", "Bob", "Zoë", "\ud800"], ["A1", "B1", "A11", "1²"]])
-def test_labels_without_a_number_of_their_own(labels: list[str]) -> None:
-    """Any label has a colour, and neighbours differ."""
-    assert len(labels) == len(set(speaker_styles(labels).values()))
-
-
-def test_more_speakers_than_colours() -> None:
-    """Colours are used again when they run out."""
-    assert 30 == len(speaker_styles([f"S{n}" for n in range(30)]))
+    assert styles("SPEAKER_03") == ten[3:4]
+    assert 10 == len(set(ten))
+    assert ten == styles(*(f"S{n}" for n in range(20)))[10:]
+    assert 4 == len(set(styles("Ann", "Bob", "Zoë", "\ud800")))
 
 
 def test_segments_out_of_range() -> None:
     """A start before zero and an end after the duration stay inside the lane."""
-    [lane] = lanes(result((-5, 1, "A"), (9, 20, "A"), duration=10))
+    before = lanes(result((-5, 1, "A"), (9, 20, "A"), duration=10))
 
-    assert 60 == len(lane)
+    assert [60] == [len(lane) for lane in before]
+    assert before == lanes(result((0, 1, "A"), (9, 20, "A"), (-5, -1, "B"), duration=10))

@@ -40,6 +40,7 @@ BREAKING_OUT = [
     "x\n\n00:00:00.000 --> 00:00:09.000\ny",
     "\n2\n00:00:01,000 --> 00:00:02,000\nthere",
     "-->",
+    "a--",
     "</v><script>&amp;&lt;",
     "<b>{\\an8}",
     ";; no comment",
@@ -228,6 +229,23 @@ def test_data_frames(recordings: list[Diarization]) -> None:
     assert expected == table.to_numpy().tolist()
     assert ["start", "end", "duration", "speaker"] == list(table) == list(rows)
     assert expected == rows.to_numpy().tolist()
+
+
+def test_names_that_look_like_nothing_are_names() -> None:
+    """We read them back as they are from every format; pandas does where it is told to."""
+    names = ["NA", "N/A", "nan", "NaN", "null", "None", "NONE", "n/a", "#N/A"]
+    talk = Diarization.from_segments(
+        SpeakerSegment(float(n), n + 1.0, name) for n, name in enumerate(names)
+    )
+    table = pd.read_csv(io.StringIO(FORMATS["csv"].write(talk)), keep_default_na=False)
+
+    assert names == table["speaker"].tolist()
+    for each in FORMATS.values():
+        if each.read is not None and each.name not in ("rttm", "lab"):
+            assert tuple(names) == each.read(each.write(talk), None).speakers, each.name
+    for each in (FORMATS["rttm"], FORMATS["lab"]):
+        assert each.read is not None
+        assert (*names[:-1], "_#N/A") == each.read(each.write(talk), None).speakers
 
 
 @settings(

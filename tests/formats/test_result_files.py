@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import attrs
@@ -63,8 +65,8 @@ def test_json_holds_everything(
     result = Diarization.from_segments(rows, task_id=task_id, uri=uri, usage=usage, raw=raw)
     text = write_json(result, include_raw=True)
 
-    assert result == read_json(text)
-    assert attrs.evolve(result, raw=b"") == read_json(write_json(result))
+    assert result == read_json(text) == read_json(write_json(result))
+    assert raw == read_json(text).raw
     assert json.loads(text)["duration"] == result.duration
     assert len(text.encode().decode().splitlines()) == 10 + (len(result) + 1 if result else 0)
 
@@ -90,6 +92,13 @@ def test_what_was_dropped_adds_up() -> None:
     rows = [*SEGMENTS, {"start": 1, "end": 1, "speaker": "ann"}]
 
     assert 3 == read_json(json.dumps({"segments": rows, "dropped": 2})).dropped
+
+
+def test_what_is_null_is_not_there() -> None:
+    """As other programs write what they do not know."""
+    text = '{"segments": [], "dropped": null, "usage": null, "uri": null, "raw": null}'
+
+    assert Diarization(()) == read_json(text)
 
 
 def test_a_callback_is_told_from_a_result() -> None:
@@ -127,6 +136,10 @@ def test_a_callback_is_told_from_a_result() -> None:
         ('{"segments": [], "duration": 1e999}', "the duration is a number, not a finite number"),
         ('{"segments": [], "usage": {"duration": "1"}}', "the duration is '1'"),
         ('{"segments": [], "raw": "\\ud800"}', r"\$.raw of the JSON text"),
+        ('{"segments": [], "dropped": -1}', r"\$.dropped of the JSON text: expected 0 or more"),
+        ('{"segments": [], "duration": -1}', r"\$.duration of the JSON text: expected 0 or more"),
+        ('{"segments": [], "usage": {"output_tokens": -1}}', r"\$.output_tokens .*: expected 0"),
+        ('{"segments": [], "usage": 0}', r"\$.usage of the JSON text: expected an object"),
     ],
 )
 def test_what_is_wrong_with_json(text: str, message: str) -> None:
@@ -201,7 +214,8 @@ def test_rttm_of_several_recordings(tmp_path: Path) -> None:
         (b"\xff\xfea", "line 1 is not UTF-16 text"),
         (b"\x89PNG", "line 1 is not UTF-8 text"),
         (b"hello", "neither its name nor its first line tells the format: name one of rttm, lab"),
-        (b"", "neither its name"),
+        (b"", "there is nothing in it"),
+        (b"\xef\xbb\xbf\n \n", "there is nothing in it"),
         (b"SPEAKER a 1 0 1", "line 1 of the RTTM text: expected 9 or 10 fields, found 5"),
     ],
 )
@@ -241,6 +255,8 @@ def test_formats_and_files_that_do_not_exist(tmp_path: Path) -> None:
         save(RESULT, tmp_path / "a", "xml")
     with pytest.raises(ConfigurationError, match=r"a.xml' names no format: use one of .rttm"):
         save(RESULT, tmp_path / "a.xml")
+    with pytest.raises(ConfigurationError, match=r"e.wav': the suffix '.wav' is .* one of rttm,"):
+        load(tmp_path / "e.wav")
     with pytest.raises(ConfigurationError, match=r"cannot read .*a.rttm': No such file"):
         load(tmp_path / "a.rttm")
     with pytest.raises(ConfigurationError, match=r"cannot write .*No such .*; create the folder"):
@@ -287,3 +303,34 @@ def test_permissions_are_those_of_new_files(tmp_path: Path) -> None:
     save(RESULT, tmp_path / "talk.json")
 
     assert (tmp_path / "other").stat().st_mode == (tmp_path / "talk.json").stat().st_mode
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666, 0o400])
+def test_a_file_keeps_its_permissions(mode: int, tmp_path: Path) -> None:
+    """What was for some eyes only still is when it is replaced, whatever new files are."""
+    path = tmp_path / "talk.json"
+    path.touch()
+    path.chmod(mode)
+    (tmp_path / "link.json").symlink_to(path)
+
+    save(RESULT, tmp_path / "link.json")
+
+    assert mode == path.stat().st_mode & 0o777
+    assert RESULT == load(path)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_standard_output_is_written_to(stream: str, tmp_path: Path) -> None:
+    """Also where it leads to a file, which stays the same one: nothing that is in it is lost."""
+    path = tmp_path / "printed"
+    code = (
+        "import sys; from mavi_async import Diarization\n"
+        f"print('before', file=sys.{stream})\n"
+        f"Diarization.from_records([], uri='x').save('/dev/{stream}', 'uem')\n"
+        f"print('after', file=sys.{stream})"
+    )
+    with path.open("wb") as file:
+        streams = {"stdout": file} if stream == "stdout" else {"stderr": file}
+        subprocess.run([sys.executable, "-c", code], check=True, **streams)  # type: ignore[call-overload]
+
+    assert "before\nx 1 0.000 0.001\nafter\n" == path.read_text()

@@ -65,6 +65,13 @@ def test_recordings_are_not_mixed() -> None:
     assert read_rttm("", uri="c").uri == "c"
 
 
+def test_one_recording_may_be_called_anything() -> None:
+    """Where there is no choice, `uri` is a name, as it is in all other formats."""
+    result = read_rttm("SPEAKER a 1 0 1 <NA> <NA> x <NA>\n", uri="b c")
+
+    assert ("b c", 1) == (result.uri, len(result))
+
+
 def test_an_end_is_the_sum_of_what_is_written(shared_data: Path) -> None:
     """To the last bit, so that whoever begins at that time in the text neither overlaps nor waits.
 

@@ -16,7 +16,7 @@ from mavi_async.formats._rttm import read_rttm, write_rttm
 from mavi_async.formats._srt import write_srt
 from mavi_async.formats._textgrid import read_textgrid, write_textgrid
 from mavi_async.formats._uem import write_uem
-from mavi_async.formats._vtt import write_vtt
+from mavi_async.formats._vtt import read_vtt, write_vtt
 
 NOBODY = Diarization(())
 INTERRUPTED = Diarization.from_segments(
@@ -110,14 +110,16 @@ def test_uem_covers_the_recording() -> None:
 @pytest.mark.parametrize("decimals", [-1, 10])
 def test_decimals_have_bounds(decimals: int) -> None:
     """More than nanoseconds, or less than seconds, are refused."""
-    with pytest.raises(ConfigurationError, match=f"decimals is {decimals}: give 0 to 9"):
+    with pytest.raises(
+        ConfigurationError, match=f"decimals is {decimals}: give a whole number from 0"
+    ):
         write_rttm(INTERRUPTED, decimals=decimals)
 
 
 @pytest.mark.parametrize("name", sorted(set(FORMATS) - {"html", "svg", "csv"}))
 def test_no_format_holds_infinity(name: str) -> None:
     """The error says what to do about a segment without an end."""
-    with pytest.raises(ConfigurationError, match=r"`clip\(\)` the result first"):
+    with pytest.raises(ConfigurationError, match=r"`clip\(duration\)` the result first"):
         FORMATS[name].write(talk((0, float("inf"), "a")))
 
 
@@ -143,6 +145,17 @@ def test_exclusive_subtitles_show_one_speaker_at_a_time() -> None:
         "\n2\n00:00:01,000 --> 00:00:01,001\n[c]\n"
         "\n3\n00:00:01,001 --> 00:00:02,000\n[a]\n"
     )
+
+
+def test_a_name_makes_no_arrow() -> None:
+    """Of ``--`` and the end of its tag, which would end the cue; elsewhere it stays as it is."""
+    names = ["a--", "---", "a-", "a--b"]
+    text = write_vtt(talk(*((number, number + 1, name) for number, name in enumerate(names))))
+
+    assert 4 == text.count("-->")
+    assert "<v a-&#45;>" in text
+    assert "<v a--b>" in text
+    assert names == [segment.speaker for segment in read_vtt(text)]
 
 
 def test_tiers_are_without_gaps_and_overlaps() -> None:

@@ -180,10 +180,19 @@ def test_a_recording_is_linked(conversation: Diarization, address: str, allowed:
         "https://a.example; script-src */x.mp3",
         "//cdn.example.com/talk.mp3",
         "https://[",
+        "",
+        " talk.mp3",
+        "talk.mp3\n",
+        "\\\\host\\share\\talk.mp3",
+        "/\t/cdn.example.com/talk.mp3",
+        "https:\\\\cdn.example.com/talk.mp3",
     ],
 )
 def test_no_other_link_is_taken(conversation: Diarization, address: str) -> None:
-    """What is neither relative nor plain http(s) is refused, and so is what widens the policy."""
+    """What is neither relative nor plain http(s) is refused, and so is what widens the policy.
+
+    Browsers take backslashes for slashes and drop what steers: a host may hide in both.
+    """
     with pytest.raises(ConfigurationError, match="give a URL relative to the page"):
         write_html(conversation, audio_src=address)
 

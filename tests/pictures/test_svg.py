@@ -1,5 +1,6 @@
 """The picture of a result, without a browser: what it shows, and what it never holds."""
 
+import math
 import re
 from collections.abc import Iterator
 from itertools import combinations, pairwise
@@ -15,6 +16,7 @@ from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 
 from mavi_async import Diarization, SpeakerSegment
+from mavi_async.formats._html import write_html
 from mavi_async.formats._lanes import colours
 from mavi_async.formats._palette import DARK, LIGHT, Tones
 from mavi_async.formats._rttm import read_rttm
@@ -156,6 +158,16 @@ def test_size_is_bounded(long_talk: Diarization) -> None:
 def test_width_is_bounded(conversation: Diarization, asked: int, got: int) -> None:
     """A picture is at least as wide as a phone, and no wall."""
     assert str(got) == ET.fromstring(write_svg(conversation, width=asked)).get("width")
+
+
+def test_a_picture_begins_at_0(conversation: Diarization) -> None:
+    """What was moved before it is neither drawn nor counted, in a page as in a picture."""
+    moved = conversation.shift(-10)
+    visible = moved.crop(0, math.inf)
+
+    assert len(visible) < len(moved)
+    assert write_svg(visible) == write_svg(moved)
+    assert write_html(visible) == write_html(moved)
 
 
 def test_names_are_text(hostile: Diarization) -> None:

@@ -3,11 +3,12 @@
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd  # type: ignore[import-untyped]
 import pytest
 from matplotlib.figure import Figure
 
@@ -114,11 +115,12 @@ def test_records_are_read() -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"start": None}, "record 1 has the start None: give a number of seconds"),
-        ({"end": math.nan}, "record 1 has the end nan"),
-        ({"end": "5"}, "record 1 has the end '5'"),
-        ({"speaker": 3}, "record 1 has the speaker 3: give a text"),
-        ({"speaker": None}, "record 1 has the speaker None"),
+        ({"start": None}, "the start of record 1 is None: give a number of seconds"),
+        ({"end": math.nan}, "the end of record 1 is nan"),
+        ({"end": "5"}, "the end of record 1 is '5'"),
+        ({"end": 10**9999}, "the end of record 1 is a huge number"),
+        ({"speaker": 3}, "the speaker of record 1 is 3: give a text"),
+        ({"speaker": None}, "the speaker of record 1 is None"),
     ],
 )
 def test_a_bad_record_is_named(change: Mapping[str, object], why: str) -> None:
@@ -127,6 +129,22 @@ def test_a_bad_record_is_named(change: Mapping[str, object], why: str) -> None:
 
     with pytest.raises(ConfigurationError, match=why):
         Diarization.from_records([good, {**good, **change}])
+
+
+@pytest.mark.parametrize(
+    ("records", "why"),
+    [
+        ([(0.0, 1.0, "a")], "record 0 is of type tuple: give a dictionary with start, end and"),
+        (pd.DataFrame({"start": [0.0]}), r"record 0 is 'start': give .* to_dict\('records'\)"),
+    ],
+    ids=["tuples", "data frame"],
+)
+def test_what_holds_no_records_says_what_would(
+    records: Iterable[Mapping[str, object]], why: str
+) -> None:
+    """A data frame is walked through by its columns: the error knows the method that is meant."""
+    with pytest.raises(ConfigurationError, match=why):
+        Diarization.from_records(records)
 
 
 def test_equal_bounds_have_tracks_of_their_own() -> None:
@@ -165,6 +183,18 @@ def test_a_plot_has_a_lane_for_each() -> None:
     assert (0.0, 2.5) == ax.get_xlim()
 
 
+@pytest.mark.parametrize(("duration", "end"), [(1.0, 2.5), (30.0, 30.0), (None, 2.5)])
+def test_a_plot_shows_all_that_is_said(duration: float | None, end: float) -> None:
+    """It goes to the end of the recording or of the last segment, and begins at 0."""
+    early = SpeakerSegment(-2.0, -1.0, "early")
+    talk = Diarization.from_segments([*ODD, early], usage=Usage(duration=duration))
+
+    ax = talk.plot(Figure().add_subplot())
+
+    assert (0.0, end) == ax.get_xlim()
+    assert ODD.num_speakers == len(ax.collections)
+
+
 def test_a_plot_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a place to draw, a figure is made; nobody speaking is no error."""
     mpl.use("agg")
@@ -183,6 +213,14 @@ def test_who_overlaps_with_themselves_is_no_false_alarm(make: "Make") -> None:
     doubled = Diarization.from_segments([*truth, SpeakerSegment(1.0, 3.0, "a")])
 
     assert 0 == doubled.der(truth) == truth.der(doubled) == doubled.jer(truth)
+
+
+def test_what_pyannote_takes_for_nothing_is_nothing() -> None:
+    """A segment of up to a microsecond is said by nobody, and is no error where nobody hears it."""
+    blink = Diarization.from_segments([SpeakerSegment(0.0, 1e-7, "a")])
+
+    assert 0 == blink.der(blink) == blink.jer(blink)
+    assert 0 == blink.jer(NOBODY) == NOBODY.jer(blink)
 
 
 def test_error_rates_in_pictures(make: "Make") -> None:

@@ -2,9 +2,13 @@
 
 import math
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -188,6 +192,8 @@ def test_itertracks_is_that_of_pyannote(make: "Make") -> None:
 TALK = Diarization.from_segments(
     [SpeakerSegment(0.0, 4.0, "a"), SpeakerSegment(3.0, 9.0, "b\n" * 50)]
 )
+ANNOTATION: Any = TALK.to_pyannote()
+ENDLESS = Diarization.from_segments([SpeakerSegment(0.0, math.inf, "a")])
 CROWD = Diarization.from_segments(SpeakerSegment(n, n + 1, f"s{n:02}") for n in range(12))
 NAN = math.nan
 MISUSES: list[tuple[str, Callable[[], object]]] = [
@@ -198,10 +204,10 @@ MISUSES: list[tuple[str, Callable[[], object]]] = [
     ("there is no 'SPEAKER_00'", lambda: TALK.rename({"SPEAKER_00": "Ann"})),
     ("speakers is 'a': give a list", lambda: TALK.subset("a")),
     ("t is nan: give a number of seconds", lambda: TALK.at(NAN)),
-    ("t is a str: give a number of seconds", lambda: TALK.at("1")),  # type: ignore[arg-type]
+    ("t is '1': give a number of seconds", lambda: TALK.at("1")),  # type: ignore[arg-type]
     ("start is nan: give a number", lambda: TALK.crop(NAN, 2)),
     ("end is nan: give a number", lambda: TALK.crop(1, NAN)),
-    ("end is 2 and start is 2: give an end that is after", lambda: TALK.crop(2, 2)),
+    ("end is 2.0 and start is 2.0: give an end that is after", lambda: TALK.crop(2, 2)),
     ("there is no mode 'exact'", lambda: TALK.crop(1, 2, "exact")),  # type: ignore[arg-type]
     ("'intersection', 'loose', 'strict'", lambda: TALK.crop(1, 2, "x")),  # type: ignore[arg-type]
     ("max_gap is -1: give a number of seconds, at least 0", lambda: TALK.turns(-1)),
@@ -213,7 +219,55 @@ MISUSES: list[tuple[str, Callable[[], object]]] = [
     ("offset is inf", lambda: TALK.shift(math.inf)),
     ("duration is -1", lambda: TALK.clip(-1)),
     ("collar is -1", lambda: TALK.der(TALK, -1)),
+    ("start is a huge number: give", lambda: TALK.crop(10**9999, 2)),
+    ("start is True: give a number of seconds", lambda: TALK.crop(True, 2)),
+    ("offset is of type list: give a number of seconds", lambda: TALK.shift([1])),  # type: ignore[arg-type]
+    ("mapping is of type list: give a dictionary", lambda: TALK.rename(["a"])),  # type: ignore[arg-type]
+    ("the new name of 'a' is None: give a text", lambda: TALK.rename({"a": None})),  # type: ignore[dict-item]
+    ("a speaker is of type list: give a text", lambda: TALK.subset([["a"]])),  # type: ignore[list-item]
+    ("duration is '3': give", lambda: Diarization.from_records([], duration="3")),  # type: ignore[arg-type]
+    ("duration is -1: give", lambda: Diarization.from_records([], duration=-1)),
+    ("text is of type PosixPath: give the", lambda: Diarization.from_rttm(Path("x"))),  # type: ignore[arg-type]
+    ("text is of type bytes: give the", lambda: Diarization.from_json(b"[]")),  # type: ignore[arg-type]
+    ("reference is of type Annotation", lambda: TALK.der(ANNOTATION)),
+    ("Diarization.from_rttm(annotation.to_rttm())", lambda: TALK.jer(ANNOTATION)),
+    ("decimals is 2.5: give a whole number from 0 to 9", lambda: TALK.to_rttm(decimals=2.5)),  # type: ignore[arg-type]
+    ("decimals is 2.5: give a whole", lambda: TALK.to_uem(decimals=2.5)),  # type: ignore[arg-type]
+    ("width is nan: give pixels, from 320 to 4000", lambda: TALK.to_svg(width=NAN)),  # type: ignore[arg-type]
+    ("width is '9': give pixels", lambda: TALK.to_svg(width="9")),  # type: ignore[arg-type]
+    ("no picture can hold inf seconds: `clip(duration)`", ENDLESS.to_svg),
+    ("no picture can hold inf seconds: `clip(duration)`", ENDLESS.to_html),
+    ("no picture can hold inf seconds: `clip(duration)`", ENDLESS.plot),
 ]
+
+
+def test_numbers_of_other_libraries_are_numbers() -> None:
+    """Whatever they are made of, what comes of them is floats."""
+    cropped = TALK.crop(Decimal("3.5"), np.float32(6)).shift(Fraction(1, 2))  # type: ignore[arg-type]
+
+    assert [(4.0, 4.5), (4.0, 6.5)] == [(s.start, s.end) for s in cropped]
+    assert {float} == {type(bound) for s in cropped for bound in (s.start, s.end)}
+
+
+def test_all_names_are_looked_up_at_once() -> None:
+    """Each of many speakers is compared with a few others, not with all of them."""
+
+    class Counted(str):
+        __slots__ = ()
+        comparisons = 0
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            Counted.comparisons += 1
+            return str.__eq__(self, other)
+
+    names = [Counted(f"s{n}") for n in range(500)]
+    crowd = Diarization.from_segments(SpeakerSegment(n, n + 1, s) for n, s in enumerate(names))
+
+    chosen = crowd.rename({str(name): name for name in names}).subset(names)
+
+    assert 500 == chosen.num_speakers
+    assert Counted.comparisons < 500 * 20
 
 
 @pytest.mark.parametrize(("why", "misuse"), MISUSES, ids=[why for why, _ in MISUSES])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mavi_async import ConfigurationError, Diarization, SpeakerSegment
 
 if TYPE_CHECKING:
+    from mavi_async._words import Word
     from tests.results.conftest import Make
 
 
@@ -21,6 +22,14 @@ class HeardWord(NamedTuple):
     start: float
     end: float
     word: str = ""
+
+
+class LostWord(NamedTuple):
+    """One that an aligner found no place for."""
+
+    word: str
+    start: None = None
+    end: None = None
 
 
 # A busy machine is no failure.
@@ -131,15 +140,34 @@ def test_words_as_transcripts_have_them(make: "Make", word: Mapping[str, object]
     [
         {"word": "42"},
         {"start": 1.0},
-        {"start": 2.0, "end": 1.0},
+        {"start": None, "end": None},
         {"start": float("nan"), "end": 1.0},
-        {"start": "0", "end": "1"},
-        HeardWord(2.0, 1.0),
+        LostWord("42"),
     ],
 )
-def test_a_word_without_times_is_named(make: "Make", word: Mapping[str, object]) -> None:
-    """Transcripts have some where they could not tell: which one it is, and what to do."""
-    with pytest.raises(ConfigurationError, match=r"word 1 is from .*leave out the words that"):
+def test_a_word_without_times(make: "Make", word: "Word") -> None:
+    """Transcripts have some where they could not tell: nobody's, or that of the word before."""
+    result = make("a ##..\nb ..##")
+    words = [word, HeardWord(0, 1), word, HeardWord(3, 4), word, HeardWord(9, 9.5), word]
+
+    assert [None, "a", None, "b", None, None, None] == result.assign_speakers(words)
+    assert ["a", "a", "a", "b", "b", "b", "b"] == result.assign_speakers(words, fill_nearest=True)
+    assert [None] == Diarization(()).assign_speakers([word], fill_nearest=True)
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ({"start": 2.0, "end": 1.0}, "word 1 is from 2.0 to 1.0: give it an end that is no"),
+        (HeardWord(2.0, 1.0), "word 1 is from 2.0 to 1.0"),
+        ({"start": "0", "end": "1"}, "the start of word 1 is '0': give a number of seconds, or"),
+        ({"start": 0, "end": float("inf")}, "the end of word 1 is inf"),
+        ("hello", "word 1 is 'hello': give a dictionary or an object with start and end"),
+    ],
+)
+def test_a_word_of_another_kind_is_named(make: "Make", word: "Word", why: str) -> None:
+    """Which one it is, and what it should be."""
+    with pytest.raises(ConfigurationError, match=why):
         make("a ##").assign_speakers([{"start": 0, "end": 1}, word])
 
 
