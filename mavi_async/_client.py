@@ -1,16 +1,13 @@
 """The client: what it is made of, and how it is opened and closed."""
 
-from pathlib import PurePath
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, get_args
+from typing import Self, get_args
 
 import anyio
-import attrs
 
-from mavi_async._asset_calls import AssetCalls
 from mavi_async._background import Background, Hook
 from mavi_async._configuration import checked_rate, checked_seconds, find_base_url
-from mavi_async._diarization import Diarization
+from mavi_async._diarize_calls import DiarizeCalls
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._endpoints import SUBMIT, Endpoints
 from mavi_async._errors import ConfigurationError
@@ -20,20 +17,14 @@ from mavi_async._records import Pacing, Submission
 from mavi_async._retry import RetryPolicy
 from mavi_async._secret import find_api_key
 from mavi_async._silence import SilenceAlarm
-from mavi_async._speaker_calls import SpeakerCalls
 from mavi_async._speaker_jobs import SpeakerJobs
-from mavi_async._task import UNSET, Unset
 from mavi_async._transport import HttpClient
 from mavi_async.stores import TaskStore
-
-if TYPE_CHECKING:
-    from mavi_async._source import OnProgress, Recording
-    from mavi_async._upload import Via
 
 __all__ = ["MaviClient"]
 
 
-class MaviClient(SpeakerCalls, AssetCalls):
+class MaviClient(DiarizeCalls):
     """Submits recordings to MAVI and awaits who speaks when in them.
 
     ::
@@ -163,60 +154,6 @@ class MaviClient(SpeakerCalls, AssetCalls):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-    async def diarize(
-        self,
-        source: "str | Recording",
-        *,
-        filename: str | None = None,
-        via: "Via | None" = None,
-        on_progress: "OnProgress | None" = None,
-        idempotency_key: str | None = None,
-        max_wait: float | None = None,
-        timeout: float | Unset | None = UNSET,
-    ) -> Diarization:
-        """Submit a recording and await its result, in one call; upload it first where it is one.
-
-        Args:
-            source: The asset id of an uploaded recording, or a recording as `upload` takes it:
-                text is always an asset id, never a path.
-            filename: As for `upload`.
-            via: As for `upload`.
-            on_progress: As for `upload`.
-            idempotency_key: As for `submit_speaker`. What was submitted under it before is not
-                uploaded again.
-            max_wait: As for `submit_speaker`.
-            timeout: Seconds to wait for the callback once the recording is submitted, and before
-                that as many for the upload to become usable; ``None`` waits for ever, the default
-                is the client's ``result_timeout``.
-
-        Returns:
-            The result. Its ``uri`` is the asset id, or of a recording that was uploaded the
-            file's name without its extension.
-
-        Raises:
-            MaviError: As `upload`, `AssetTask.wait`, `submit_speaker` and `SpeakerTask.wait` do.
-                A `TaskTimeout` carries the ``task_id`` with which to attach to the job again.
-        """
-        if not isinstance(timeout, Unset) and timeout is not None:
-            checked_seconds(timeout, "timeout")  # before anything is billed
-        if isinstance(source, str):
-            task = await self.submit_speaker(
-                source, idempotency_key=idempotency_key, max_wait=max_wait
-            )
-            return await task.wait(timeout)
-        from mavi_async._source import name_of
-
-        uri = PurePath(name_of(source, filename)).stem
-        self._lifecycle.check_open()
-        asset_id = await self._jobs.asset_of(idempotency_key) if idempotency_key else None
-        if asset_id is None:
-            asset = await self.upload(source, filename=filename, via=via, on_progress=on_progress)
-            asset_id = (await asset.wait(timeout)).asset_id
-        task = await self.submit_speaker(
-            asset_id, idempotency_key=idempotency_key, max_wait=max_wait
-        )
-        return attrs.evolve(await task.wait(timeout), uri=uri)
 
     async def aclose(self) -> None:
         """Close the client; closing twice is allowed.

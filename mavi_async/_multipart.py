@@ -7,7 +7,7 @@ import attrs
 
 from mavi_async._errors import ConfigurationError
 
-__all__ = ["FORMATS", "Form", "checked_filename"]
+__all__ = ["FORMATS", "Form", "checked_filename", "is_like_path"]
 
 FORMATS: Final = {
     "aac": "audio/aac",
@@ -43,6 +43,11 @@ def checked_filename(value: object) -> str:
             "whose extension says what it is"
         )
     return value
+
+
+def is_like_path(text: str) -> bool:
+    """Tell whether a text is rather a file's name than an asset id."""
+    return "/" in text or "\\" in text or _extension(text) in FORMATS
 
 
 @attrs.frozen

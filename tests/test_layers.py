@@ -58,6 +58,7 @@ LAYERS = (
         "_assets",
         "_client",
         "_decisions",
+        "_diarize_calls",
         "_endpoints",
         "_lifecycle",
         "_patience",

@@ -8,7 +8,7 @@ import anyio.lowlevel
 import attrs
 import pytest
 
-from mavi_async import MaviClient, _assets, _questions, _upload
+from mavi_async import Dispatcher, MaviClient, _assets, _questions, _upload
 from mavi_async._answers import Attempt, Outcome
 from mavi_async._retry import Again, RetryPolicy, next_free_try
 from mavi_async._transport import HttpClient
@@ -39,6 +39,7 @@ def client_for() -> MakeClient:
         http_client: HttpClient | None = None,
         retry: RetryPolicy = "safe",
         result_timeout: float | None = 30.0,
+        dispatcher: Dispatcher | None = None,
     ) -> MaviClient:
         return MaviClient(
             emulator.api_key,
@@ -47,6 +48,7 @@ def client_for() -> MakeClient:
             http_client=http_client,
             retry=retry,
             result_timeout=result_timeout,
+            dispatcher=dispatcher,
         )
 
     return make

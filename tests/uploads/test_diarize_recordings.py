@@ -3,15 +3,25 @@
 import asyncio
 import contextlib
 import socket
+import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import uvicorn
 
-from mavi_async import AssetFailed, ConfigurationError, Diarization, MaviClient, OutOfCredits
+from mavi_async import (
+    AssetFailed,
+    AuthenticationError,
+    ConfigurationError,
+    Diarization,
+    MaviClient,
+    MaviError,
+    OutOfCredits,
+    SubmitOutcomeUnknown,
+)
 from mavi_async.asgi import CallbackApp
 from mavi_async.emulator import Emulator, Fault
 
@@ -84,8 +94,9 @@ async def test_text_is_an_asset_id_and_all_else_a_recording(
                     await client.diarize(file),
                     await client.diarize(b"OggS", filename="a.ogg"),
                 ]
-            with pytest.raises(ConfigurationError, match="asset_id"):
-                await client.diarize(str(tmp_path / "a b.flac"))
+            for text in (str(path), "talk.FLAC", "talks/1", "talks\\1", "a b.flac"):
+                with pytest.raises(ConfigurationError, match=r"pass pathlib\.Path\("):
+                    await client.diarize(text)
 
     assert ["re_1", "talk.part1", "talk.part1", "a"] == [result.uri for result in results]
     assert 3 == emulator.assets_created
@@ -110,6 +121,71 @@ async def test_an_idempotency_key_uploads_once(
 
 
 @pytest.mark.asyncio
+async def test_calls_at_once_with_one_key_upload_once(
+    client_for: "MakeClient", receiving: Receiving, pauses: list[float]
+) -> None:
+    """The others wait for the first one's submission, and get its result."""
+    with Emulator(1e6, upload_delay=0, callback_delay=0) as emulator:
+        async with client_for(emulator) as client, receiving(client, emulator):
+            results = await asyncio.gather(
+                *(client.diarize(b"x", filename="a.ogg", idempotency_key="k") for _ in range(3))
+            )
+
+    assert 1 == len({result.task_id for result in results})
+    assert (1, 1) == (emulator.assets_created, emulator.jobs_created)
+
+
+@pytest.mark.asyncio
+async def test_clients_at_once_with_one_key_pay_once(
+    client_for: "MakeClient", receiving: Receiving, pauses: list[float]
+) -> None:
+    """Uploads of two clients may meet; the later one takes the job of the other's asset."""
+    with Emulator(1e6, upload_delay=0, callback_delay=0) as emulator:
+        async with (
+            client_for(emulator) as client,
+            client_for(emulator, dispatcher=client.dispatcher) as other,
+            receiving(client, emulator),
+        ):
+            results = await asyncio.gather(
+                *(
+                    each.diarize(b"x", filename="a.ogg", idempotency_key="k")
+                    for each in (client, other)
+                )
+            )
+
+    assert 1 == len({result.task_id for result in results})
+    assert (2, 1) == (emulator.assets_created, emulator.jobs_created)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault("402"), OutOfCredits),
+        (Fault("401", endpoint="metadata"), AuthenticationError),
+        (Fault("500"), SubmitOutcomeUnknown),
+    ],
+    ids=repr,
+)
+@pytest.mark.asyncio
+async def test_an_error_after_the_upload_names_the_asset(
+    fault: Fault,
+    error: type[MaviError],
+    emulator: Emulator,
+    client_for: "MakeClient",
+    pauses: list[float],
+) -> None:
+    """So that nobody has to upload the recording again, once the cause is mended."""
+    emulator.inject(fault)
+    async with client_for(emulator) as client:
+        with pytest.raises(error) as caught:
+            await client.diarize(b"x", filename="a.ogg")
+    [asset] = cast("list[dict[str, str]]", emulator.state()["assets"])
+    shown = "".join(traceback.format_exception_only(caught.value))
+
+    assert f"uploaded as {asset['asset_id']}: give this asset id" in shown
+
+
+@pytest.mark.asyncio
 async def test_what_cannot_be_used_is_not_submitted(
     emulator: Emulator, client_for: "MakeClient", pauses: list[float]
 ) -> None:
@@ -118,8 +194,9 @@ async def test_what_cannot_be_used_is_not_submitted(
     async with client_for(emulator) as client:
         with pytest.raises(AssetFailed):
             await client.diarize(b"x", filename="a.ogg")
-        with pytest.raises(ConfigurationError):
-            await client.diarize(b"x", filename="a.ogg", timeout=-1)
+        for wrong in ({"timeout": -1}, {"max_wait": -1}, {"idempotency_key": ""}, {"via": "post"}):
+            with pytest.raises(ConfigurationError):
+                await client.diarize(b"x", filename="a.ogg", **cast("Any", wrong))
         with pytest.raises(ConfigurationError):
             await client.diarize(b"x")
 
