@@ -43,6 +43,10 @@ class Turn:
         departure: The slot to leave in.
         on_left: Called once, when the request leaves or never will: the next one may prepare.
         on_end: Called once, when nothing is under way any more.
+
+    Attributes:
+        is_timed: Whether how long the answer takes tells of the way there; what has a long body
+            to send sets it to False.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Turn:
         self._departure = departure
         self._on_left = on_left
         self._on_end = on_end
+        self.is_timed = True
         self._given_at = time.monotonic()
         self._has_missed = False
         self._patient_until: float | None = None
@@ -138,7 +143,8 @@ class Turn:
     async def answered(self, *, refused: bool, certain: bool = True) -> None:
         """Note that the request has its answer."""
         self.left()
-        self._note_round_trip()
+        if self.is_timed:
+            self._note_round_trip()
         try:
             await self.report_departure()
             await self._departures.report(

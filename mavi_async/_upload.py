@@ -112,6 +112,8 @@ class _Direct:
         )
 
     async def _send(self, turn: Turn) -> Attempt:
+        # Taken for jitter, a long body would hold up all that is behind it.
+        turn.is_timed = False
         await self.source.rewind()
         return await self.questions.transport.upload(
             UPLOAD, self.content(), before_leaving=turn.hold, on_leaving=turn.left

@@ -7,9 +7,11 @@ import io
 import json
 import logging
 import threading
+import time
 import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
@@ -29,6 +31,8 @@ from mavi_async import (
     TaskStateError,
 )
 from mavi_async.emulator import Emulator, Fault
+from mavi_async.stores import Slot
+from mavi_async.stores._pacer import MemoryPacer, Schedule
 
 if TYPE_CHECKING:
     from tests.uploads.conftest import MakeClient
@@ -425,6 +429,36 @@ async def test_uploads_take_turns(path: Path, emulator: Emulator, client_for: "M
     assert max(opened) <= 8
 
     assert 40 * [("talk.flac", DIGEST)] == arrived(emulator)
+
+
+@pytest.mark.asyncio
+async def test_a_long_upload_holds_up_no_other(
+    emulator: Emulator, client_for: "MakeClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That its body takes an hour is no jitter on the way, for which others would keep away."""
+    noted: list[float] = []
+    passed = 0.0
+
+    class Pacer(MemoryPacer):
+        async def left(self, slot: Slot, *, late: float) -> None:
+            noted.append(late)
+            await super().left(slot, late=late)
+
+    def an_hour_passes(sent_bytes: int, total_bytes: int | None) -> None:
+        nonlocal passed
+        passed = 3600.0 if sent_bytes else 0.0
+
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed)
+    async with client_for(emulator) as client:
+        departures = client._endpoints.questions("/upload").gate._departures
+        departures.pacer = Pacer(Schedule(), 0.001)
+        await client.upload(b"x", filename="short.ogg", via="direct")
+        monkeypatch.setattr("mavi_async._turn.time", clock)
+        await client.upload(b"x", filename="long.ogg", via="direct", on_progress=an_hour_passes)
+
+        assert noted
+        assert max(noted) < 60
+        assert float("inf") == departures.round_trips.usual  # whose answer nobody waits for
 
 
 class Stuck:
