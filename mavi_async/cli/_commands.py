@@ -153,6 +153,8 @@ def resume(
     token: str | None = None,
     account: str | None = None,
     timeout: float = 3600.0,
+    output: Output = None,
+    to: str | None = None,
     as_json: AsJson = False,
     store: Store = None,
 ) -> int:
@@ -167,6 +169,9 @@ def resume(
         token: The secret at the end of the webhook URL; better set as MAVI_CALLBACK_TOKEN.
         account: What the account is called in the store; by default a digest of the key.
         timeout: Seconds to wait for each callback; 0 prints what is here.
+        output: Where to write results instead of drawing them: a file for a single one, or a
+            folder, in which each file is named after its recording.
+        to: The format of the files, as for speakers. By default the suffix of --output tells.
         as_json: Write a JSON object a line instead of drawings.
         store: The file or redis:// URL that jobs are kept in; by default MAVI_STORE, or a file in
             your data folder.
@@ -174,7 +179,7 @@ def resume(
     from mavi_async.cli._place import find_place
     from mavi_async.cli._resume import ResumeOptions, run_resume
 
-    options = ResumeOptions(listen, _find_token(token), account, timeout, as_json)
+    options = ResumeOptions(listen, _find_token(token), account, timeout, as_json, output, to)
     return run_resume(options, find_place(store))
 
 

@@ -1,6 +1,5 @@
 """Where results are written: a file, a folder with a file for each, or standard output."""
 
-import contextlib
 import hashlib
 import os
 import re
@@ -15,10 +14,11 @@ import attrs
 
 from mavi_async._diarization import Diarization
 from mavi_async._errors import ConfigurationError
+from mavi_async.cli._text import discard_rest
 from mavi_async.formats import FORMATS, Format, format_named, format_of
 from mavi_async.formats._replacing import replace
 
-__all__ = ["Destination"]
+__all__ = ["Destination", "check_options", "find_destination"]
 
 _FIT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 # Where the device stands for a file, replacing that would pull it from under whoever writes to it.
@@ -102,6 +102,40 @@ class Destination:
         return path
 
 
+def find_destination(
+    output: str | None, to: str | None, names: Iterable[str], *, as_json: bool
+) -> Destination | None:
+    """Choose where the results of jobs go, and find out early that they could not.
+
+    Args:
+        output: As for `Destination.of`; without it, they are not written to files.
+        to: Name of a format.
+        names: The recordings.
+        as_json: Whether standard output is taken.
+
+    Raises:
+        ConfigurationError: If the options do not go together, or files could not be written.
+    """
+    check_options(output, to, as_json=as_json)
+    if output is None:
+        return None
+    destination = Destination.of(output, to, names)
+    destination.prepare()
+    return destination
+
+
+def check_options(output: str | None, to: str | None, *, as_json: bool) -> None:
+    """Find out whether options go together, whatever the recordings.
+
+    Raises:
+        ConfigurationError: If they do not.
+    """
+    if output is None and to is not None:
+        raise ConfigurationError("--to is the format of --output: name a file or a folder, too")
+    if output == "-" and as_json:
+        raise ConfigurationError("--json and --output - would both write to standard output")
+
+
 def _format(to: str | None) -> Format:
     if to is None:
         raise ConfigurationError(f"name a format with --to: one of {', '.join(FORMATS)}")
@@ -150,18 +184,10 @@ def _print(text: str) -> None:
         out.buffer.write(content)
         out.buffer.flush()
     except OSError as error:
-        _discard_rest()
+        discard_rest(out)
         if not isinstance(error, BrokenPipeError):
             why = f"cannot write to standard output: {error.strerror}"
             raise ConfigurationError(why) from error
-
-
-def _discard_rest() -> None:
-    """Let what is still buffered go nowhere, or the interpreter would complain at its end."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
 
 
 def _visible(character: str) -> str:

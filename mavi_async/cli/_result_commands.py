@@ -103,6 +103,7 @@ def score(
     collar: float = 0.0,
     skip_overlap: Flag = False,
     uri: str | None = None,
+    from_format: From = None,
     as_json: AsJson = False,
     store: Store = None,
 ) -> int:
@@ -120,6 +121,7 @@ def score(
         skip_overlap: Leave out where several speak in the reference. Not for the Jaccard error
             rate.
         uri: Where a file holds several recordings, the one to read.
+        from_format: The format of whichever of the two does not tell by its suffix.
         as_json: Write a JSON object: rates as shares, parts in seconds.
         store: The file or redis:// URL that jobs are kept in; by default MAVI_STORE, or a file in
             your data folder.
@@ -127,5 +129,5 @@ def score(
     from mavi_async.cli._place import find_place
     from mavi_async.cli._score import ScoreOptions, run_score
 
-    options = ScoreOptions(collar, skip_overlap, uri, as_json)
+    options = ScoreOptions(collar, skip_overlap, uri, from_format, as_json)
     return asyncio.run(run_score(hypothesis, reference, options, find_place(store)))

@@ -11,15 +11,10 @@ from mavi_async._errors import ConfigurationError, MaviError
 from mavi_async.cli._destination import Destination
 from mavi_async.cli._notes import Note
 from mavi_async.cli._place import Place
-from mavi_async.cli._text import make_console
+from mavi_async.cli._text import NotWritten, make_console
 from mavi_async.cli._timeline import Timeline
 
-__all__ = ["FileResults", "JsonResults", "NotWritten", "TextResults"]
-
-
-@attrs.define(slots=False, eq=False)
-class NotWritten(MaviError):
-    """Raised for a result that is in the store, and not in its file."""
+__all__ = ["FileResults", "JsonResults", "TextResults"]
 
 
 class TextResults:

@@ -9,6 +9,7 @@ from mavi_async._client import MaviClient
 from mavi_async._configuration import checked_seconds
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._task import SpeakerTask
+from mavi_async.cli._destination import check_options, find_destination
 from mavi_async.cli._jobs import age, await_jobs
 from mavi_async.cli._place import Place
 from mavi_async.cli._receiver import listen
@@ -29,6 +30,8 @@ class ResumeOptions:
         account: What the account is called in the store.
         timeout: Seconds to wait for each callback.
         as_json: Whether results are written as JSON lines.
+        output: A file or folder to write results to instead of drawing them.
+        to: Name of its format; ``None`` for what the suffix of the file says.
     """
 
     listen: str | None
@@ -36,6 +39,8 @@ class ResumeOptions:
     account: str | None
     timeout: float
     as_json: bool
+    output: str | None
+    to: str | None
 
 
 def run_resume(options: ResumeOptions, place: Place) -> int:
@@ -45,6 +50,7 @@ def run_resume(options: ResumeOptions, place: Place) -> int:
         ConfigurationError: If an option cannot be used.
     """
     checked_seconds(options.timeout, "--timeout")
+    check_options(options.output, options.to, as_json=options.as_json)
     session = Session((), place, as_json=options.as_json)
     with contextlib.ExitStack() as stack:
         entrance = None
@@ -68,6 +74,9 @@ async def _run(
         if not tasks:
             note(f"No job waits for its callback in {place}.")
             return
+        destination = find_destination(options.output, options.to, tasks, as_json=options.as_json)
+        if destination is not None:
+            session.write_to(destination)
         if entrance is not None:
             await stack.enter_async_context(entrance.receiving(dispatcher, session))
         else:

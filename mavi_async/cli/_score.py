@@ -14,6 +14,7 @@ from mavi_async.cli._notes import error_notes
 from mavi_async.cli._place import Place
 from mavi_async.cli._sources import STANDARD_INPUT, NotHere, Sources
 from mavi_async.cli._text import make_console, safe_text
+from mavi_async.formats._recognised import named_by_suffix
 
 __all__ = ["Score", "ScoreOptions", "measure", "run_score"]
 
@@ -26,12 +27,14 @@ class ScoreOptions:
         collar: Seconds around each bound of the reference that do not count, in all.
         skip_overlap: Whether to leave out where several speak in the reference.
         uri: Where a file holds several recordings, the one to read.
+        format_name: The format of what does not tell by its suffix.
         as_json: Whether to write a JSON object.
     """
 
     collar: float
     skip_overlap: bool
     uri: str | None
+    format_name: str | None
     as_json: bool
 
 
@@ -106,7 +109,8 @@ async def run_score(hypothesis: str, reference: str, options: ScoreOptions, plac
     async with Sources(place) as sources:
         for name in (hypothesis, reference):
             try:
-                found = await sources.read(name, uri=options.uri)
+                told = options.format_name if _is_unclear(name) else None
+                found = await sources.read(name, format_name=told, uri=options.uri)
                 sides.append(found.outcome.result())
             except NotHere as error:
                 error_notes()(str(error))
@@ -122,6 +126,14 @@ async def run_score(hypothesis: str, reference: str, options: ScoreOptions, plac
         speakers = [each.num_speakers for each in sides]
         _say_text(score, names, speakers, options)
     return 0
+
+
+def _is_unclear(name: str) -> bool:
+    """Tell whether the suffix of a file leaves its format open; of two, it mostly is of one."""
+    try:
+        return named_by_suffix(name) is None
+    except ConfigurationError:
+        return True
 
 
 def _say_json(score: Score, names: Sequence[str], options: ScoreOptions) -> None:

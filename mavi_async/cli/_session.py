@@ -27,8 +27,8 @@ from mavi_async.cli._jobs import Listener
 from mavi_async.cli._place import Place
 from mavi_async.cli._progress import Progress
 from mavi_async.cli._receiver import callback_path, new_token, receiving
-from mavi_async.cli._results import FileResults, JsonResults, NotWritten, TextResults
-from mavi_async.cli._text import make_console
+from mavi_async.cli._results import FileResults, JsonResults, TextResults
+from mavi_async.cli._text import NotWritten, make_console
 
 __all__ = ["Entrance", "Session", "run_session"]
 
@@ -56,25 +56,29 @@ class Session:
     ) -> None:
         self.board = Board(names)
         self.progress = Progress(self.board, make_console(sys.stderr))
+        self._place = place
         self.resume = place.command("resume")
         self.made_token = False
-        self._as_json = as_json
         self._tasks = place.command("tasks")
         # A name on the board may be more than the recording's; programs want that alone.
         self.asset_ids: dict[str, str] = {}
-        self._results: list[Listener] = [JsonResults()] if as_json else []
+        self._results: list[Listener] = [JsonResults() if as_json else TextResults()]
         if destination is not None:
-            self._results.append(FileResults(destination, place, self.progress.note))
-        elif not as_json:
-            self._results.append(TextResults())
+            self.write_to(destination)
         self._errors: list[MaviError] = []
+
+    def write_to(self, destination: Destination) -> None:
+        """Write results to files, and draw none."""
+        files = FileResults(destination, self._place, self.progress.note)
+        self._results = [each for each in self._results if not isinstance(each, TextResults)]
+        self._results.append(files)
 
     def succeeded(self, asset_id: str, diarization: Diarization) -> None:
         """Write a result."""
         try:
             with self.progress.aside():
                 for each in self._results:
-                    each.succeeded(self._called(asset_id), diarization)
+                    each.succeeded(self._called(asset_id, each), diarization)
         except NotWritten as error:
             self._errors.append(error)
             self.progress.note(error.message)
@@ -84,7 +88,7 @@ class Session:
         self._errors.append(error)
         with self.progress.aside():
             for each in self._results:
-                each.failed(self._called(asset_id), error)
+                each.failed(self._called(asset_id, each), error)
 
     def report(self) -> None:
         """Say how it ended, and what goes on from there."""
@@ -119,8 +123,8 @@ class Session:
         else:
             note("Stopped.")
 
-    def _called(self, name: str) -> str:
-        return self.asset_ids.get(name, name) if self._as_json else name
+    def _called(self, name: str, listener: Listener) -> str:
+        return self.asset_ids.get(name, name) if isinstance(listener, JsonResults) else name
 
     def _say_resume(self, purpose: str) -> None:
         self.progress.note(f"{purpose}: {self.resume}")

@@ -1,7 +1,7 @@
 """Speaker jobs from the command line, with a receiver of its own for their callbacks."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -9,9 +9,8 @@ import attrs
 from mavi_async._client import MaviClient
 from mavi_async._configuration import checked_asset_id, checked_seconds
 from mavi_async._dispatcher import Dispatcher
-from mavi_async._errors import ConfigurationError
 from mavi_async._records import IntentState
-from mavi_async.cli._destination import Destination
+from mavi_async.cli._destination import find_destination
 from mavi_async.cli._jobs import run_jobs
 from mavi_async.cli._place import Place
 from mavi_async.cli._receiver import listen
@@ -65,25 +64,13 @@ def run_speakers(options: SpeakersOptions, place: Place) -> int:
     checked_seconds(options.timeout, "--timeout")
     checked_seconds(options.rate, "--rate", positive=True)
     asset_ids = dict.fromkeys(options.asset_ids)
-    destination = _find_destination(options, asset_ids)
+    # Before anything is paid for.
+    destination = find_destination(options.output, options.to, asset_ids, as_json=options.as_json)
     session = Session(asset_ids, place, as_json=options.as_json, destination=destination)
     session.resume += f" --listen {options.listen}"
     with listen(options.listen) as listener:
         entrance = Entrance(listener, options.token)
         return run_session(session, _run(options, session, place, entrance))
-
-
-def _find_destination(options: SpeakersOptions, asset_ids: Iterable[str]) -> Destination | None:
-    """Find out where results go before anything is paid for."""
-    if options.output is None and options.to is not None:
-        raise ConfigurationError("--to is the format of --output: name a file or a folder, too")
-    if options.output is None:
-        return None
-    if options.output == "-" and options.as_json:
-        raise ConfigurationError("--json and --output - would both write to standard output")
-    destination = Destination.of(options.output, options.to, asset_ids)
-    destination.prepare()
-    return destination
 
 
 async def _run(

@@ -3,16 +3,32 @@
 import contextlib
 import io
 import os
-from typing import Final, TextIO
+import sys
+from typing import IO, Any, Final, TextIO
 
+import attrs
 from rich.console import Console
 
+from mavi_async._errors import MaviError
 from mavi_async._legible import legible
 
-__all__ = ["age_text", "clock_text", "make_console", "safe_text", "size_text"]
+__all__ = [
+    "NotWritten",
+    "age_text",
+    "clock_text",
+    "discard_rest",
+    "make_console",
+    "safe_text",
+    "size_text",
+]
 
 _LONGEST: Final = 400
 _HOUR: Final = 3600
+
+
+@attrs.define(slots=False, eq=False)
+class NotWritten(MaviError):
+    """Raised for what a file, or standard output, did not take."""
 
 
 class _PatientConsole(Console):
@@ -21,10 +37,16 @@ class _PatientConsole(Console):
     def on_broken_pipe(self) -> None:
         """Write to nowhere from now on, instead of ending the program."""
         self.quiet = True
-        with contextlib.suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.file.fileno())
-            os.close(nowhere)
+        discard_rest(self.file)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, and say it where standard output takes no more; without standard error, go on."""
+        try:
+            super().print(*objects, **options)
+        except OSError as error:
+            self.on_broken_pipe()
+            if self.file is not sys.stderr:
+                raise NotWritten(f"cannot write to standard output: {error.strerror}") from error
 
 
 def make_console(stream: TextIO) -> Console:
@@ -39,6 +61,14 @@ def make_console(stream: TextIO) -> Console:
         emoji=False,
         highlight=False,
     )
+
+
+def discard_rest(stream: IO[str]) -> None:
+    """Let what is still buffered go nowhere, or the interpreter would complain at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def safe_text(text: str, *, longest: int = _LONGEST) -> str:

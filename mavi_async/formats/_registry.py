@@ -41,6 +41,8 @@ _ALL: Final = (
 )
 
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType({each.name: each for each in _ALL})
+"""All formats by their names, such as ``rttm``."""
+
 _BY_SUFFIX: Final = {suffix.lower(): each for each in _ALL for suffix in each.suffixes}
 
 

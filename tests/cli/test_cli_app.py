@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -123,3 +124,38 @@ def test_what_is_wrong_is_shown_safely(run: Run) -> None:
 
     assert 2 == ended.returncode
     assert "[2J[red]dance" in ended.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is there alone")
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("--version",), ("show", "talk.rttm"), ("show", "talk.rttm", "--json")],
+    ids=" ".join,
+)
+def test_a_full_disk_is_one_line(
+    arguments: tuple[str, ...], call: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever was to be printed, and however: what is wrong, and no traceback."""
+    monkeypatch.chdir(tmp_path)
+    Path("talk.rttm").write_text("SPEAKER talk 1 0 5 <NA> <NA> A <NA> <NA>\n")
+    with monkeypatch.context() as patch, open("/dev/full", "w") as full:  # noqa: PTH123
+        patch.setattr("sys.stdout", full)
+        ended = call(*arguments)
+
+    line = "mavi-async: cannot write to standard output: No space left on device\n"
+    assert (2, line) == (ended.returncode, ended.stderr)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is there alone")
+def test_messages_that_nobody_can_read_end_nothing(
+    call: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong with one result hides no other, also where it cannot be said."""
+    monkeypatch.chdir(tmp_path)
+    Path("talk.rttm").write_text("SPEAKER talk 1 0 5 <NA> <NA> A <NA> <NA>\n")
+    with monkeypatch.context() as patch, open("/dev/full", "w") as full:  # noqa: PTH123
+        patch.setattr("sys.stderr", full)
+        ended = call("show", "missing.rttm", "talk.rttm")
+
+    assert 1 == ended.returncode
+    assert "talk  0:05, 1 speaker" in ended.stdout

@@ -8,11 +8,12 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from mavi_async import TaskStore
+from mavi_async import Diarization, TaskStore
 from mavi_async._secret import ApiKey
 from mavi_async.emulator import Emulator, Fault
 from mavi_async.stores import Intent, IntentState, Submission
@@ -135,6 +136,37 @@ def test_the_age_of_an_earlier_job(
 
     assert "re_1  1:00, 1 speaker\n" in output
     assert re.search(r"callback 100\d{3}\.\d s after its submit", errors)
+
+
+def test_results_into_files(
+    call: Run,
+    settings: dict[str, str],
+    key: ApiKey,
+    with_store: "WithStore",
+    shelf: "Shelf",
+    tmp_path: Path,
+) -> None:
+    """As of `speakers`; a recording with two jobs has two files, and its name in the lines."""
+    jobs = [Submission(f"{n}" * 32, key.account(), "re_1", time.time()) for n in range(2)]
+
+    async def fill(store: TaskStore) -> None:
+        for job in jobs:
+            await store.put_submission(job)
+            await store.put_callback(job.task_id, shelf.body(job.task_id), seen=False)
+
+    with_store(fill)
+    refused = call("resume", "--timeout", "0", "--output", str(tmp_path / "x.rttm"), **settings)
+    folder = ("--output", str(tmp_path / "out"), "--to", "rttm", "--json")
+    ended = call("resume", "--timeout", "0", *folder, **settings)
+    nothing = call("resume", "--timeout", "0", "--to", "rttm", **settings)
+
+    assert (2, "") == (refused.returncode, refused.stdout)
+    assert "is one, and there are 2 recordings: give a folder for them" in refused.stderr
+    assert 0 == ended.returncode
+    assert ["re_1"] * 2 == [json.loads(line)["asset_id"] for line in ended.stdout.splitlines()]
+    assert 2 == len([Diarization.load(path) for path in (tmp_path / "out").glob("re_1_*.rttm")])
+    assert (2, "") == (nothing.returncode, nothing.stdout)
+    assert "--to is the format of --output" in nothing.stderr
 
 
 def test_again_on_purpose(

@@ -136,6 +136,17 @@ def test_a_job_against_one_of_many(call: Run, here: Path, shelf: "Shelf") -> Non
     assert '"arrived"' in call("tasks", "--json").stdout
 
 
+def test_a_format_by_name(call: Run, here: Path) -> None:
+    """It is that of the file whose suffix does not tell, whichever of the two that is."""
+    (here / "truth.ref").write_text(TRUTH.to_csv())
+    (here / "truth").write_text(TRUTH.to_csv())
+    expected = scored(call, "guess.json", "truth.rttm")["der"]
+
+    assert expected == scored(call, "guess.json", "truth.ref", "--from", "csv")["der"]
+    assert expected == scored(call, "guess.json", "truth", "--from", "csv")["der"]
+    assert 0 == scored(call, "truth.ref", "truth.rttm", "--from", "csv")["der"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
