@@ -5,6 +5,7 @@ from typing import Final, Literal, Self, overload
 
 import attrs
 
+from mavi_async._arguments import require_text
 from mavi_async._segments import SpeakerSegment, Usage, in_time
 
 __all__ = ["Diarized"]
@@ -20,11 +21,17 @@ class Diarized:
 
     segments: tuple[SpeakerSegment, ...]
     task_id: str | None = None
-    uri: str | None = None
+    uri: str | None = attrs.field(default=None)
     usage: Usage = NO_USAGE
     dropped: int = 0
     # What was read from it is compared; and a result that was saved and read is to be equal.
     raw: bytes = attrs.field(default=b"", eq=False)
+
+    @uri.validator
+    def _refuse_what_is_no_name(self, _attribute: object, uri: object) -> None:
+        # A path, mostly: it would break whatever shows or writes the name, far from here.
+        if uri is not None:
+            require_text("uri", uri)
 
     @classmethod
     def from_segments(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Final
 
+from mavi_async._arguments import require_text
 from mavi_async._diarization import Diarization
 
 __all__ = ["LONGEST_NAME", "distinct", "one_line", "recording_name", "token"]
@@ -63,6 +64,8 @@ def token(text: str) -> str:
 
 def recording_name(diarization: Diarization, uri: str | None) -> str:
     """Return the name of a recording as one word: the one given, or else the result's own."""
+    if uri is not None:
+        require_text("uri", uri)
     return token(uri or diarization.uri or diarization.task_id or "recording")
 
 

@@ -231,6 +231,8 @@ MISUSES: list[tuple[str, Callable[[], object]]] = [
     ("text is of type bytes: give the", lambda: Diarization.from_json(b"[]")),  # type: ignore[arg-type]
     ("reference is of type Annotation", lambda: TALK.der(ANNOTATION)),
     ("Diarization.from_rttm(annotation.to_rttm())", lambda: TALK.jer(ANNOTATION)),
+    ("uri is of type PosixPath: give a text", lambda: Diarization.from_records([], uri=Path("x"))),  # type: ignore[arg-type]
+    ("uri is of type PosixPath: give a text", lambda: TALK.to_rttm(uri=Path("x"))),  # type: ignore[arg-type]
     ("decimals is 2.5: give a whole number from 0 to 9", lambda: TALK.to_rttm(decimals=2.5)),  # type: ignore[arg-type]
     ("decimals is 2.5: give a whole", lambda: TALK.to_uem(decimals=2.5)),  # type: ignore[arg-type]
     ("width is nan: give pixels, from 320 to 4000", lambda: TALK.to_svg(width=NAN)),  # type: ignore[arg-type]
