@@ -34,9 +34,8 @@ for command in (
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code."""
     try:
-        command, bound, _ = app.parse_args(
-            arguments, console=make_console(sys.stdout), print_error=False, exit_on_error=False
-        )
+        app.console = make_console(sys.stdout)  # for help and version
+        command, bound, _ = app.parse_args(arguments, print_error=False, exit_on_error=False)
         code: object = command(*bound.args, **bound.kwargs)
     except cyclopts.CycloptsError as error:
         return _complain(f"{error}\nmavi-async --help lists commands and options.")
