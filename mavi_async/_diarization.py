@@ -7,7 +7,6 @@ from typing import Final, Self
 from mavi_async._arguments import require_seconds, require_text
 from mavi_async._bridges import Bridges
 from mavi_async._cleanup import Cleanup
-from mavi_async._errors import MalformedResult
 from mavi_async._rows import SegmentRow, read_rows, row_of
 from mavi_async._segments import Usage
 from mavi_async._talk import Talk
@@ -55,20 +54,9 @@ class Diarization(Talk, Cleanup, Bridges):
             MalformedResult: It is no callback of a speaker job; ``task_id`` is empty where not
                 even that could be read.
         """
-        from mavi_async._json import InvalidJSON
-        from mavi_async._structure import Malformed
-        from mavi_async._wire import body_bytes, decode_callback, read_task_id
+        from mavi_async._wire import read_callback
 
-        raw = b""
-        try:
-            raw = body_bytes(body)
-            task_id = read_task_id(raw)
-        except InvalidJSON as error:
-            raise MalformedResult(f"this is no callback: {error}", "", "$", raw) from None
-        except Malformed as error:
-            message = f"this is no callback: {error.reason}"
-            raise MalformedResult(message, "", error.path, raw) from None
-        return decode_callback(raw, task_id=task_id, uri=uri)
+        return read_callback(body, uri=uri)
 
     @classmethod
     def from_records(

@@ -21,6 +21,7 @@ __all__ = [
     "body_bytes",
     "decode_callback",
     "decode_sync_result",
+    "read_callback",
     "read_envelope",
     "read_task_id",
     "request_body",
@@ -199,6 +200,25 @@ def decode_callback(body: bytes, *, task_id: str, uri: str | None = None) -> Dia
         usage=result.usage_metadata or Usage(),
         raw=body,
     )
+
+
+def read_callback(body: bytes | str | Mapping[str, object], *, uri: str | None) -> Diarization:
+    """Decode what should be a callback, and may be anything.
+
+    Raises:
+        TaskFailed: If it reports failure.
+        MalformedResult: If it is no callback of a speaker job.
+    """
+    raw = b""
+    try:
+        raw = body_bytes(body)
+        task_id = read_task_id(raw)
+    except InvalidJSON as error:
+        raise MalformedResult(f"this is no callback: {error}", "", "$", raw) from None
+    except Malformed as error:
+        message = f"this is no callback: {error.reason}"
+        raise MalformedResult(message, "", error.path, raw) from None
+    return decode_callback(raw, task_id=task_id, uri=uri)
 
 
 def decode_sync_result(envelope: Envelope, *, asset_id: str, raw: bytes) -> Diarization:
