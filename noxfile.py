@@ -22,6 +22,7 @@ CORE_LAYERS = ",".join(
         "_asset_wire.py",
         "_arguments.py",
         "_backoff.py",
+        "_batch_records.py",
         "_bridges.py",
         "_cleanup.py",
         "_configuration.py",

@@ -2,6 +2,8 @@
 
 from mavi_async._asset import Asset
 from mavi_async._asset_task import AssetTask
+from mavi_async._batch import Batch, BatchRecording
+from mavi_async._batch_records import BatchOutcome, BatchProgress, BatchStage, BatchState
 from mavi_async._client import MaviClient
 from mavi_async._diarization import Diarization
 from mavi_async._dispatcher import Dispatcher
@@ -43,6 +45,12 @@ __all__ = [
     "AssetTask",
     "AssetTimeout",
     "AuthenticationError",
+    "Batch",
+    "BatchOutcome",
+    "BatchProgress",
+    "BatchRecording",
+    "BatchStage",
+    "BatchState",
     "CallbackLimits",
     "ClientClosed",
     "ConfigurationError",

@@ -1,13 +1,14 @@
 """The client: what it is made of, and how it is opened and closed."""
 
 from types import TracebackType
-from typing import Self, get_args
+from typing import Final, Self, get_args
+from weakref import WeakSet
 
 import anyio
 
 from mavi_async._background import Background, Hook
+from mavi_async._batch_calls import BatchCalls
 from mavi_async._configuration import checked_rate, checked_seconds, find_base_url
-from mavi_async._diarize_calls import DiarizeCalls
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._endpoints import SUBMIT, Endpoints
 from mavi_async._errors import ConfigurationError
@@ -23,8 +24,10 @@ from mavi_async.stores import TaskStore
 
 __all__ = ["MaviClient"]
 
+_NOTING_SECONDS: Final = 5.0
 
-class MaviClient(DiarizeCalls):
+
+class MaviClient(BatchCalls):
     """Submits recordings to MAVI and awaits who speaks when in them.
 
     ::
@@ -123,6 +126,7 @@ class MaviClient(DiarizeCalls):
             retry=retry,
         )
         self._lifecycle = Lifecycle()
+        self._runs = WeakSet()
         self._result_timeout = result_timeout
 
     @property
@@ -160,12 +164,14 @@ class MaviClient(DiarizeCalls):
 
         New submits are refused at once. Requests under way may finish for ``close_timeout``
         seconds, so that no job is left without a known id; uploads are free, and end at once.
-        Waits then end with `DispatcherClosed`, those for assets with `ClientClosed`. What was given
+        Waits then end with `DispatcherClosed`, those for assets with `ClientClosed`, and batches
+        with what they know of each recording that they have begun. What was given
         to the client stays open.
         """
         if not self._lifecycle.close():
             return
         self._alarm.close()
+        self._cut_batches()
         self._endpoints.close_queues()
         # A scope that is cancelled must not cut short what is bounded and may be billed.
         with anyio.CancelScope(shield=True):
@@ -174,6 +180,7 @@ class MaviClient(DiarizeCalls):
                 await self._background.finish(self._close_timeout)
             finally:
                 await self._inbox.aclose()
+                await self._close_batches(_NOTING_SECONDS)
                 await self._endpoints.aclose()
                 await self._dispatcher.flush()
                 if self._owns_dispatcher:

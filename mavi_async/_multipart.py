@@ -7,7 +7,7 @@ import attrs
 
 from mavi_async._errors import ConfigurationError
 
-__all__ = ["FORMATS", "Form", "checked_filename", "is_like_path"]
+__all__ = ["FORMATS", "Form", "checked_filename", "checked_no_path"]
 
 FORMATS: Final = {
     "aac": "audio/aac",
@@ -45,9 +45,17 @@ def checked_filename(value: object) -> str:
     return value
 
 
-def is_like_path(text: str) -> bool:
-    """Tell whether a text is rather a file's name than an asset id."""
-    return "/" in text or "\\" in text or _extension(text) in FORMATS
+def checked_no_path(text: str) -> str:
+    """Return a text that may be an asset id.
+
+    Raises:
+        ConfigurationError: If it is rather a file's name.
+    """
+    if "/" in text or "\\" in text or _extension(text) in FORMATS:
+        raise ConfigurationError(
+            f"text is an asset_id, which {text!r} is not: of a file pass pathlib.Path({text!r})"
+        )
+    return text
 
 
 @attrs.frozen

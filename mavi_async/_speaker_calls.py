@@ -1,6 +1,8 @@
 """What a client does with recordings that are uploaded: submit them, and take up their jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import attrs
 
 from mavi_async._configuration import (
     checked_asset_id,
@@ -14,6 +16,7 @@ from mavi_async._endpoints import GENERATE, SUBMIT, Endpoints
 from mavi_async._lifecycle import Lifecycle
 from mavi_async._records import Intent
 from mavi_async._speaker_jobs import SpeakerJobs
+from mavi_async._submit import Submitter
 from mavi_async._task import SpeakerTask
 
 __all__ = ["SpeakerCalls"]
@@ -66,9 +69,7 @@ class SpeakerCalls:
         self._lifecycle.check_open()
         if max_wait is not None:
             max_wait = checked_seconds(max_wait, "max_wait")
-        submitter = self._endpoints.submitter(
-            SUBMIT, self._jobs.record, self._submit_timeout, max_wait
-        )
+        submitter = self._submitter(max_wait)
         key = None if idempotency_key is None else checked_idempotency_key(idempotency_key)
         return await self._jobs.submit(submitter, checked_asset_id(asset_id), key)
 
@@ -175,3 +176,11 @@ class SpeakerCalls:
         """
         self._lifecycle.check_open()
         await abandon(self._jobs.store, intent_id, account=self._jobs.account)
+
+    def _submitter(
+        self, max_wait: float | None, check: Callable[[], None] | None = None
+    ) -> Submitter[SpeakerTask]:
+        submitter = self._endpoints.submitter(
+            SUBMIT, self._jobs.record, self._submit_timeout, max_wait
+        )
+        return submitter if check is None else attrs.evolve(submitter, check=check)

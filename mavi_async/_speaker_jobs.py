@@ -2,6 +2,7 @@
 
 import logging
 import time
+import uuid
 from functools import partial
 from typing import Final
 
@@ -12,6 +13,7 @@ from mavi_async._backoff import pauses
 from mavi_async._decisions import adopt
 from mavi_async._diarization import Diarization
 from mavi_async._dispatcher import Dispatcher
+from mavi_async._endpoints import SUBMIT
 from mavi_async._errors import ConfigurationError
 from mavi_async._inbox import Inbox
 from mavi_async._patience import Patience
@@ -55,26 +57,59 @@ class SpeakerJobs:
         return self.dispatcher.store
 
     async def submit(
-        self, submitter: Submitter[SpeakerTask], asset_id: str, key: str | None
+        self,
+        submitter: Submitter[SpeakerTask],
+        asset_id: str,
+        key: str | None,
+        *,
+        whichever: bool = False,
     ) -> SpeakerTask:
-        """Submit a recording, unless an earlier submission has the idempotency key."""
+        """Submit a recording, unless an earlier submission has the idempotency key.
+
+        Args:
+            submitter: Makes the request.
+            asset_id: The recording.
+            key: The idempotency key.
+            whichever: Whether the earlier submission may be one of another asset, since the
+                recording was uploaded twice.
+        """
         patience = submitter.patience(asset_id)
         while True:
             if key is not None:
-                task = await self._task_with_key(submitter, asset_id, key, patience)
+                task = await self._task_with_key(
+                    submitter, None if whichever else asset_id, key, patience
+                )
                 if task is not None:
                     return task
             try:
                 return await submitter.submit(asset_id, key, patience)
             except KeyTaken as taken:
                 log.info("%s was submitted elsewhere meanwhile", asset_id)
-                if taken.intent.task_id is not None and taken.intent.asset_id == asset_id:
+                is_own = whichever or taken.intent.asset_id == asset_id
+                if taken.intent.task_id is not None and is_own:
                     return await self._task_of(taken.intent, taken.intent.task_id)
 
-    async def asset_of(self, key: str) -> str | None:
-        """Find what was submitted under an idempotency key, unless nothing came of it."""
-        intent = await in_time(self.store.find_intent(self.account, key))
-        return None if intent is None or intent.state is IntentState.NOT_SENT else intent.asset_id
+    async def earlier(self, key: str) -> Intent | None:
+        """Find what was submitted under an idempotency key, or uploaded to be."""
+        return await in_time(self.store.find_intent(self.account, key))
+
+    async def remember_upload(self, key: str, asset_id: str) -> None:
+        """Keep which asset is to be submitted under an idempotency key.
+
+        What another process submits under it meanwhile stays as it is.
+        """
+        now = time.time()
+        intent = Intent(
+            intent_id=uuid.uuid4().hex,
+            account=self.account,
+            endpoint=SUBMIT,
+            asset_id=asset_id,
+            state=IntentState.NOT_SENT,
+            created_at=now,
+            expires_at=now,
+            idempotency_key=key,
+        )
+        await in_time(self.store.begin_intent(intent))
 
     async def record(self, envelope: Envelope, _: bytes, intent: Intent) -> SpeakerTask:
         """Record an accepted job before its task is handed out."""
@@ -133,14 +168,14 @@ class SpeakerJobs:
         )
 
     async def _task_with_key(
-        self, submitter: Submitter[SpeakerTask], asset_id: str, key: str, patience: Patience
+        self, submitter: Submitter[SpeakerTask], asset_id: str | None, key: str, patience: Patience
     ) -> SpeakerTask | None:
         """The task of the submission with a key, once it has one; ``None`` if the key is free."""
         for pause in pauses(_FIRST_LOOK, _LONGEST_LOOK):
             intent = await in_time(self.store.find_intent(self.account, key))
             if intent is None or intent.state is IntentState.NOT_SENT:
                 return None
-            if intent.asset_id != asset_id:
+            if asset_id not in (None, intent.asset_id):
                 raise ConfigurationError(
                     f"the idempotency key was used for asset {intent.asset_id}: "
                     "use another key for another asset"
@@ -149,6 +184,7 @@ class SpeakerJobs:
                 raise submitter.outcome_unknown(intent)
             if intent.task_id is not None:
                 return await self._task_of(intent, intent.task_id)
+            submitter.check()
             await patience.rest(pause)
         raise AssertionError("pauses have no end")
 

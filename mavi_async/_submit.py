@@ -66,6 +66,7 @@ class Submitter(Generic[T]):
         max_wait: Seconds that it may wait for its turns in all; ``None`` for any time.
         read: Turns an accepting envelope, and the body that it is from, into what the caller
             gets, and records it; raises `Malformed` where it cannot be read.
+        check: Called when a request is about to leave; what it raises keeps it back.
     """
 
     path: str
@@ -78,6 +79,7 @@ class Submitter(Generic[T]):
     deadline: float
     max_wait: float | None
     read: Callable[[Envelope, bytes, Intent], Awaitable[T]]
+    check: Callable[[], None] = lambda: None
 
     def patience(self, asset_id: str) -> Patience:
         """Begin to count the time that a submission may wait."""
@@ -137,6 +139,7 @@ class Submitter(Generic[T]):
 
     async def _check_key(self, intent: Intent) -> None:
         """Take no slot for what another submission has done while this one was queued."""
+        self.check()
         if intent.idempotency_key is None:
             return
         found = await in_time(self.store.find_intent(self.account, intent.idempotency_key))
@@ -146,6 +149,7 @@ class Submitter(Generic[T]):
     async def _attempt(self, intent: Intent, turn: Turn) -> tuple[Attempt, T | None]:
         """Make one request; the intent says `SENDING` before, and how it ended after."""
         try:
+            self.check()
             await self._note_sending(intent)
             attempt = await self.transport.post(
                 self.path,
