@@ -11,7 +11,7 @@ import attrs
 
 from mavi_async._batch_records import BatchOutcome
 from mavi_async._errors import TaskStateError
-from mavi_async._loop import call_in, current_token
+from mavi_async._loop import Home, call_in
 
 if TYPE_CHECKING:
     from mavi_async._batch_run import Run
@@ -57,6 +57,7 @@ class Batch(Generic[SourceT]):
         self._run = run
         self._open = open_
         self._is_open = False
+        self._home = Home("batch")
 
     def __aiter__(self) -> Self:
         return self
@@ -100,11 +101,13 @@ class Batch(Generic[SourceT]):
 
     def _start(self) -> None:
         if self._is_open:
+            self._home.enter()
             return
         self._open()
+        self._home.enter()
         self._is_open = True
         # A loop that is left by `break` closes nothing, and must not leave recordings to be paid.
-        end = weakref.finalize(self, _abandon, self._run, current_token())
+        end = weakref.finalize(self, _abandon, self._run, self._home.token)
         end.atexit = False
         self._run.start()
 

@@ -1,18 +1,17 @@
 """What the tests of batches share: a fast API that calls back, and clients that hear it."""
 
-import asyncio
-import contextlib
-import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
-import uvicorn
+from aiohttp import web
 
 from mavi_async import Batch, BatchOutcome, MaviClient
-from mavi_async.asgi import CallbackApp
+from mavi_async.aiohttp import add_callback_route
 from mavi_async.emulator import Emulator
 
 TOKEN = "token-0123456789abcdef"
@@ -45,20 +44,18 @@ def open_client(emulator: Emulator) -> OpenClient:
             base_url=emulator.base_url,
             **{"requests_per_second": 1e5, "result_timeout": 30.0, **options},
         )
-        listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        app = CallbackApp(client.dispatcher, token=TOKEN)
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None))
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-        serving = asyncio.create_task(server.serve([listener]))
-        port = listener.getsockname()[1]
-        emulator.webhook_url = f"http://127.0.0.1:{port}/mavi/callback/{TOKEN}"
+        app = web.Application()
+        add_callback_route(app, client.dispatcher, token=TOKEN)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0]
+        emulator.webhook_url = f"http://{host}:{port}/mavi/callback/{TOKEN}"
         try:
             async with client:
                 yield client
         finally:
-            server.should_exit = True
-            await serving
-            listener.close()
+            await runner.cleanup()
 
     return open_
 
@@ -88,3 +85,18 @@ def drain() -> Drain:
             return [outcome async for outcome in batch]
 
     return take
+
+
+Until = Callable[[Callable[[], object]], Awaitable[None]]
+
+
+@pytest.fixture
+def until() -> Until:
+    """Wait until a condition holds; fail where it never does."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        with anyio.fail_after(20):
+            while not condition():
+                await anyio.lowlevel.checkpoint()
+
+    return wait
