@@ -25,6 +25,7 @@ __all__ = [
     "give_back",
     "is_ack_clocked",
     "leave",
+    "lose",
     "margin",
     "must_wait",
     "refuse",
@@ -55,7 +56,8 @@ class Pace:
             given out behind it, and so does a rejection; later ones are placed behind them.
         held_to: See `held_from`.
         held_until: See `held_from`.
-        answered: The last slot whose request has its answer; kept while requests wait for it.
+        answered: The last slot whose request has its answer, or will have none; kept while
+            requests wait for it.
     """
 
     next_at: float = float("-inf")
@@ -166,6 +168,11 @@ def refuse(
         return _hold(wider, interval, number + 1, at + gap(wider, interval), now)
     pause = min(_LONGEST_PAUSE, interval * 2.0**pace.pressure)
     return _hold(wider, interval, number + 1, now + pause, now)
+
+
+def lose(pace: Pace, number: int) -> Pace:
+    """Note that the request of a slot has no answer and will have none: nobody waits for it."""
+    return attrs.evolve(pace, answered=max(pace.answered, number)) if pace.extra else pace
 
 
 def _hold(pace: Pace, interval: float, number: int, moment: float, now: float) -> Pace:

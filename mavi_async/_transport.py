@@ -5,8 +5,10 @@ requests are built by the client itself, and the one exception that matters is k
 of its class, since the two libraries share no class.
 """
 
+import math
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import anyio
@@ -130,13 +132,15 @@ class Transport:
             path: Below the base URL.
             body: The JSON document.
             deadline: Seconds for everything, from connecting to the last byte of the answer.
-            before_leaving: Awaited once the connection is there and nothing has left.
+            before_leaving: Awaited once the connection is there and nothing has left; how long it
+                takes counts for nothing.
             on_leaving: Called when the request's head has left. Neither is called where the
                 HTTP client's transport does not tell of its progress.
         """
-        trace = Trace(before_leaving, on_leaving)
+        scope = _within(deadline)
+        trace = Trace(partial(_untimed, scope, before_leaving), on_leaving)
         request = self._build("POST", path, trace, deadline, content=body, headers=_JSON)
-        return await self._attempt(request, trace, _within(deadline), deadline)
+        return await self._attempt(request, trace, scope, deadline)
 
     async def get(
         self,
@@ -147,9 +151,10 @@ class Transport:
         on_leaving: Callable[[], None],
     ) -> Attempt:
         """Ask for something once; the arguments are those of `post`."""
-        trace = Trace(before_leaving, on_leaving)
+        scope = _within(deadline)
+        trace = Trace(partial(_untimed, scope, before_leaving), on_leaving)
         request = self._build("GET", path, trace, deadline, headers=_ACCEPT)
-        return await self._attempt(request, trace, _within(deadline), deadline)
+        return await self._attempt(request, trace, scope, deadline)
 
     async def upload(
         self,
@@ -163,7 +168,8 @@ class Transport:
         # Whoever uploads nothing need not load what that takes.
         from mavi_async._content import STALL_SECONDS, STORING_SECONDS, Watched
 
-        trace, scope = Trace(before_leaving, on_leaving), _within(STALL_SECONDS)
+        scope = _within(STALL_SECONDS)
+        trace = Trace(partial(_untimed, scope, before_leaving), on_leaving)
         headers = {**content.headers, **_ACCEPT}
         watched = Watched(content, scope)
         request = self._build(
@@ -282,6 +288,16 @@ def _is_named(error: BaseException, names: frozenset[str]) -> bool:
 
 def _within(seconds: float) -> anyio.CancelScope:
     return anyio.CancelScope(deadline=anyio.current_time() + seconds)
+
+
+async def _untimed(scope: anyio.CancelScope, wait: Callable[[], Awaitable[None]]) -> None:
+    """Wait while a deadline stands still: a turn has bounds of its own."""
+    left = scope.deadline - anyio.current_time()
+    scope.deadline = math.inf
+    try:
+        await wait()
+    finally:
+        scope.deadline = anyio.current_time() + left
 
 
 def _timeouts(seconds: float) -> tuple[float, float, float, float]:

@@ -157,12 +157,14 @@ class Turn:
 
     async def unanswered(self, *, sent: bool) -> None:
         """Note that the request has ended without an answer; a slot that was not used is free."""
+        pacer, slot = self._departures.pacer, self._departure.slot
         try:
-            if not sent and not self.has_left:
+            if sent or self.has_left:
+                await self.report_departure()
+                await self._departures.report(pacer.unanswered(slot))
+            else:
                 self._reported_late = float("inf")  # there is no departure to tell of
-                await self._departures.report(
-                    self._departures.pacer.give_back(self._departure.slot)
-                )
+                await self._departures.report(pacer.give_back(slot))
         finally:
             self.end()
 

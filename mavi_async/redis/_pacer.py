@@ -102,6 +102,10 @@ class RedisPacer:
         else:
             await self._do("accepted", slot.number)
 
+    async def unanswered(self, slot: Slot) -> None:
+        """Note that the request has no answer, so that no other one waits for it."""
+        await self._do("lost", slot.number)
+
     def _with_delay(self, slot: Slot) -> Slot:
         return attrs.evolve(slot, delay=self._server.here(slot.at) - self._here())
 

@@ -115,6 +115,12 @@ class MemoryPacer:
             else:
                 schedule.pace = _pacing.accept(schedule.pace, slot.number)
 
+    async def unanswered(self, slot: Slot) -> None:
+        """Note that the request has no answer, so that no other one waits for it."""
+        schedule = self._schedule
+        with schedule.lock:
+            schedule.pace = _pacing.lose(schedule.pace, slot.number)
+
 
 _schedules: dict[Lane, Schedule] = {}
 _schedules_lock = threading.Lock()

@@ -91,6 +91,10 @@ class Pacer(Protocol):
         """
         ...
 
+    async def unanswered(self, slot: Slot) -> None:
+        """Note that the request left and has no answer, so that no other one waits for it."""
+        ...
+
 
 class TaskStore(Protocol):
     """Where submissions, intents and raw callbacks are kept.

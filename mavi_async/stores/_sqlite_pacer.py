@@ -143,6 +143,10 @@ class SQLitePacer:
 
         await self._change(answer)
 
+    async def unanswered(self, slot: Slot) -> None:
+        """Note that the request has no answer, so that no other one waits for it."""
+        await self._change(lambda pace, _, __: _pacing.lose(pace, slot.number))
+
     async def _change(self, change: Callable[[Pace, float, float], Pace]) -> None:
         def apply(connection: sqlite3.Connection) -> None:
             now = self._clock()

@@ -92,7 +92,7 @@ async def slots_wait_for_the_answer_before(trial: Trial) -> None:
     waits = (await pacer.confirm(third)).waits
     expect("whether a slot waits for an answer before any refusal", False, waits)
     await pacer.answered(first, refused=True)
-    await other.reserve()
+    fourth = await other.reserve()
     confirmed = await other.confirm(second)
     expect("whether a slot waits whose predecessor has its answer", False, confirmed.waits)
     confirmed = await other.confirm(third)
@@ -101,3 +101,6 @@ async def slots_wait_for_the_answer_before(trial: Trial) -> None:
     await other.answered(first, refused=False)
     confirmed = await other.confirm(third)
     expect("whether a slot goes on waiting after the answer has come", False, confirmed.waits)
+    await pacer.unanswered(third)
+    confirmed = await other.confirm(fourth)
+    expect("whether a slot waits for an answer that will not come", False, confirmed.waits)

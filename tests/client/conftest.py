@@ -187,6 +187,9 @@ class SteppedPacer:
     async def answered(self, slot: Slot, *, refused: bool, certain: bool = True) -> None:
         """Take no notice."""
 
+    async def unanswered(self, slot: Slot) -> None:
+        """Take no notice."""
+
 
 class SteppedStore(MemoryStore):
     """A store whose departures are stepped by hand."""

@@ -106,6 +106,25 @@ async def test_a_pause_that_is_too_long_for_a_connection(
 
 
 @pytest.mark.asyncio
+async def test_a_pause_takes_no_time_from_the_request(
+    delays: list[float], emulator: Emulator
+) -> None:
+    """It has its connection when it turns out that it must wait for longer than it may take."""
+    store = Behind()
+    async with MaviClient(
+        emulator.api_key,
+        base_url=emulator.base_url,
+        requests_per_second=20,
+        store=store,
+        submit_timeout=0.3,
+    ) as client:
+        store.slots.append(await store.pacers[SUBMIT].reserve())
+        await client.submit_speaker("re_1")
+
+    assert (1, 0) == (emulator.jobs_created, len(delays))
+
+
+@pytest.mark.asyncio
 async def test_under_a_timeout(emulator: Emulator, body_of: "MakeBody") -> None:
     """A timeout that does not run out changes nothing."""
     async with asyncio.timeout(30):

@@ -216,6 +216,22 @@ async def test_after_a_rejection_a_request_waits_for_the_answer_to_one_elsewhere
 
 
 @pytest.mark.asyncio
+async def test_an_answer_that_will_not_come_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The request before broke off, and its process says so."""
+    monkeypatch.setattr(_turn, "_LONGEST_WAIT_FOR_ANSWER", float("inf"))
+    first, second, pacer = await two_turns(ack_clocked(), 0.01)
+    first.left()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(second.hold())
+        await pacer.told_to_wait.wait()
+        await first.unanswered(sent=True)
+
+    assert not second._departure.slot.waits
+
+
+@pytest.mark.asyncio
 async def test_an_answer_that_does_not_come_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -53,6 +53,11 @@ class DownPacer:
         self._check("answered")
         await self._inner.answered(slot, refused=refused, certain=certain)
 
+    async def unanswered(self, slot: Slot) -> None:
+        """Note that there is no answer, unless the store is down."""
+        self._check("unanswered")
+        await self._inner.unanswered(slot)
+
 
 class DownStore(MemoryStore):
     """A store some of whose methods fail for as long as they are listed."""

@@ -17,6 +17,7 @@ from mavi_async._pacing import (
     give_back,
     is_ack_clocked,
     leave,
+    lose,
     margin,
     must_wait,
     refuse,
@@ -350,6 +351,9 @@ def test_requests_wait_for_the_answer_before_theirs() -> None:
     pace = accept(pace, 2)
     assert [False, True] == [must_wait(pace, 1.0, number) for number in (3, 4)]
     assert not must_wait(give_back(pace, 1.0, 3), 1.0, 4)
+    assert not must_wait(lose(pace, 3), 1.0, 4)
+    assert not must_wait(lose(pace, 1), 1.0, 3)
+    assert BEGUN == lose(BEGUN, 1)
     assert not must_wait(accept(pace, 1), 1.0, 3)
     assert not must_wait(refuse(pace, 1.0, 1, 0.0, 0.0), 1.0, 3)
 

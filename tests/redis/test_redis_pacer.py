@@ -126,6 +126,9 @@ async def both_do(step: Step, pacer: RedisPacer, model: Model, slots: list[Slot]
     elif deed == "accepted":
         await pacer.answered(slot, refused=False)
         model.change(lambda pace, _: _pacing.accept(pace, slot.number), pacer.interval)
+    elif deed == "lost":
+        await pacer.unanswered(slot)
+        model.change(lambda pace, _: _pacing.lose(pace, slot.number), pacer.interval)
     else:
         certain, now = deed == "refused", pacer._clock and pacer._clock()
         await pacer.answered(slot, refused=True, certain=certain)
@@ -145,6 +148,7 @@ DEEDS = (
     "give_back",
     "left",
     "accepted",
+    "lost",
     "refused",
     "perhaps",
 )

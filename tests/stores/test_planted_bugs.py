@@ -579,6 +579,9 @@ class _DeafPacer(MemoryPacer):
     async def answered(self, slot: Slot, *, refused: bool, certain: bool = True) -> None:
         """Take no notice."""
 
+    async def unanswered(self, slot: Slot) -> None:
+        """Take no notice."""
+
 
 @breaks(
     "unused_slots_are_for_the_next",
@@ -628,6 +631,17 @@ class _ForgetfulPacer(MemoryPacer):
 class PacesByTheLastAnswerAlone(MemoryStore):
     def pacer(self, lane: Lane, interval: float) -> Pacer:
         return _ForgetfulPacer(_SCHEDULES.setdefault(lane, Schedule()), interval)
+
+
+class _HopefulPacer(MemoryPacer):
+    async def unanswered(self, slot: Slot) -> None:
+        """Go on to expect an answer."""
+
+
+@breaks("slots_wait_for_the_answer_before")
+class PacesByAnswersAlone(MemoryStore):
+    def pacer(self, lane: Lane, interval: float) -> Pacer:
+        return _HopefulPacer(_SCHEDULES.setdefault(lane, Schedule()), interval)
 
 
 class _ImpatientPacer(MemoryPacer):

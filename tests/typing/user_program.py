@@ -398,6 +398,8 @@ class OwnPacer:
 
     async def answered(self, slot: Slot, *, refused: bool, certain: bool = True) -> None: ...
 
+    async def unanswered(self, slot: Slot) -> None: ...
+
 
 class OwnStore(MemoryStore):
     """A store that a user makes of ours."""

@@ -170,6 +170,13 @@ function deeds.refused(number, at, is_certain)
   write()
 end
 
+function deeds.lost(number)
+  if pace.extra ~= 0 then
+    pace.answered = math.max(pace.answered, number)
+    write()
+  end
+end
+
 -- A call whose answer got lost is sent again: it gets the answer, and nothing is done twice.
 local known = deed ~= 'confirm' and call('GET', this_call)
 if known then
