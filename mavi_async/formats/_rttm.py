@@ -20,6 +20,9 @@ __all__ = ["FORMAT", "OTHER_TYPES", "read_rttm", "write_rttm"]
 # Whatever the program that reads has set for its own sums; and nothing is an error in it.
 _SUMS: Final = Context(prec=40, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[])
 
+# What stands for what is not known, such as the recording in what pyannote writes without one.
+_NOT_AVAILABLE: Final = "<NA>"
+
 # Everything else that RT-09 lets stand beside SPEAKER lines; a type outside this list means that
 # the text is not RTTM at all, which should be said rather than read as silence.
 OTHER_TYPES: Final = frozenset(
@@ -93,7 +96,8 @@ def read_rttm(text: str, uri: str | None = None) -> Diarization:
             f"the RTTM text holds no recording {uri!r}: `uri` is one of {_some(recordings)}"
         )
     segments = [_segment(*row) for row in rows if not several or row[1][1] == uri]
-    return Diarization.from_segments(segments, uri=uri or next(iter(recordings), None))
+    name = next((each for each in recordings if each != _NOT_AVAILABLE), None)
+    return Diarization.from_segments(segments, uri=uri or name)
 
 
 def _speaker_rows(text: str) -> Iterator[tuple[int, list[str]]]:

@@ -70,6 +70,7 @@ def test_one_recording_may_be_called_anything() -> None:
     result = read_rttm("SPEAKER a 1 0 1 <NA> <NA> x <NA>\n", uri="b c")
 
     assert ("b c", 1) == (result.uri, len(result))
+    assert read_rttm("SPEAKER <NA> 1 0 1 <NA> <NA> x <NA>\n").uri is None
 
 
 def test_an_end_is_the_sum_of_what_is_written(shared_data: Path) -> None:
