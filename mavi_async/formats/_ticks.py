@@ -64,9 +64,9 @@ def placed(
 
 
 def decimal(units: int, decimals: int) -> str:
-    """Write units as seconds, with all their decimals."""
-    whole, rest = divmod(units, 10**decimals)
-    return f"{whole}.{rest:0{decimals}}" if decimals else str(whole)
+    """Write units, 0 or more, as seconds with all their decimals."""
+    digits = str(units).zfill(decimals + 1)
+    return f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits
 
 
 def clock(milliseconds: int, point: str) -> str:
