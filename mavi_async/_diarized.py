@@ -15,23 +15,23 @@ NO_USAGE: Final = Usage()
 _LONGEST_NAME: Final = 80
 
 
+def _require_name(_instance: object, _attribute: object, uri: str | None) -> None:
+    """Refuse a path, mostly: it would break whatever shows or writes the name, far from here."""
+    if uri is not None:
+        require_text("uri", uri)
+
+
 @attrs.frozen(repr=False)
 class Diarized:
     """The fields of `Diarization`; the groups of its methods build on them."""
 
     segments: tuple[SpeakerSegment, ...]
     task_id: str | None = None
-    uri: str | None = attrs.field(default=None)
+    uri: str | None = attrs.field(default=None, validator=_require_name)
     usage: Usage = NO_USAGE
     dropped: int = 0
     # What was read from it is compared; and a result that was saved and read is to be equal.
     raw: bytes = attrs.field(default=b"", eq=False)
-
-    @uri.validator
-    def _refuse_what_is_no_name(self, _attribute: object, uri: object) -> None:
-        # A path, mostly: it would break whatever shows or writes the name, far from here.
-        if uri is not None:
-            require_text("uri", uri)
 
     @classmethod
     def from_segments(
