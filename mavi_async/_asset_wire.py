@@ -49,7 +49,7 @@ class _UploadAnswer:
 class _Signed:
     asset_id: str
     signed_url: str
-    expires_in: str | int | None = None
+    expires_in: Any = None
 
 
 @attrs.frozen
@@ -59,13 +59,15 @@ class _SignAnswer:
 
 @attrs.frozen
 class _Resource:
+    """What must be right; the rest only describes the asset, and a surprise there is left out."""
+
     upload_status: str
-    asset_id: str | None = None
-    original_filename: str | None = None
-    extension: str | None = None
-    file_size: str | int | None = None
-    create_time: str | int | None = None
-    modify_time: str | int | None = None
+    asset_id: Any = None
+    original_filename: Any = None
+    extension: Any = None
+    file_size: Any = None
+    create_time: Any = None
+    modify_time: Any = None
 
 
 @attrs.frozen
@@ -80,7 +82,8 @@ class _MetadataAnswer:
 
 def sign_body(filename: str) -> bytes:
     """Write the request for a signed URL."""
-    return dump({"original_filename": filename})
+    # The name of a file may hold bytes that are no text.
+    return dump({"original_filename": filename.encode("utf-8", "replace").decode()})
 
 
 def uploaded_asset_id(envelope: Envelope) -> str:
@@ -104,7 +107,7 @@ def read_signed_upload(envelope: Envelope, *, base_url: str) -> SignedUpload:
     """
     data = structure(envelope.document, _SignAnswer).data
     url = read_signed_url(data.signed_url, base_url=base_url)
-    seconds = _whole(data.expires_in, "$.data.expires_in")
+    seconds = _whole(data.expires_in)
     return SignedUpload(
         _asset_id(data.asset_id), url, float("inf") if seconds is None else float(seconds)
     )
@@ -122,16 +125,16 @@ def read_asset(envelope: Envelope, *, asset_id: str) -> Asset:
     if not isinstance(first, dict):
         raise Malformed(where, f"expected an object, got {json_name(first)}")
     found = structure(first, _Resource, path=where)
-    if found.asset_id not in (None, asset_id):
+    if isinstance(found.asset_id, str) and found.asset_id not in ("", asset_id):
         raise Malformed(f"{where}.asset_id", "expected the asset that was asked for")
     return Asset(
         asset_id=asset_id,
         upload_status=found.upload_status,
-        original_filename=found.original_filename,
-        extension=found.extension,
-        file_size=_whole(found.file_size, f"{where}.file_size"),
-        create_time=_moment(found.create_time, f"{where}.create_time"),
-        modify_time=_moment(found.modify_time, f"{where}.modify_time"),
+        original_filename=_text(found.original_filename),
+        extension=_text(found.extension),
+        file_size=_whole(found.file_size),
+        create_time=_moment(found.create_time),
+        modify_time=_moment(found.modify_time),
     )
 
 
@@ -142,19 +145,20 @@ def _asset_id(text: str) -> str:
         raise Malformed("$.data.asset_id", "expected an asset id") from None
 
 
-def _whole(value: str | int | None, path: str) -> int | None:
-    """A whole number that may come as text; an empty text is none."""
-    if value is None or value == "":
-        return None
-    if not _WHOLE.fullmatch(str(value)):
-        raise Malformed(path, "expected a whole number, as such or as text")
-    return int(value)
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
-def _moment(value: str | int | None, path: str) -> datetime | None:
-    """A moment in milliseconds since the epoch."""
-    ms = _whole(value, path)
+def _whole(value: object) -> int | None:
+    """A whole number, which may come as text; ``None`` where it is anything else."""
+    is_whole = isinstance(value, str | int) and _WHOLE.fullmatch(str(value))
+    return int(str(value)) if is_whole else None
+
+
+def _moment(value: object) -> datetime | None:
+    """A moment in milliseconds since the epoch, unless it is beyond the calendar."""
+    ms = _whole(value)
     try:
         return None if ms is None else _EPOCH + timedelta(milliseconds=ms)
     except OverflowError:
-        raise Malformed(path, "expected milliseconds since the epoch") from None
+        return None

@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Final, Protocol
 
-import anyio
+from mavi_async._trace import Deadline
 
 __all__ = ["STALL_SECONDS", "STORING_SECONDS", "Content", "Watched"]
 
 STALL_SECONDS: Final = 60.0
-"""How long one piece may take to be read and sent."""
+"""How long it may take until the first piece is asked for, and to send each of them."""
 STORING_SECONDS: Final = 300.0
 """How long the answer may take: the receiver may have to pass the body on first."""
 
@@ -16,7 +16,8 @@ STORING_SECONDS: Final = 300.0
 class Content(Protocol):
     """A body that is sent in pieces, as they come.
 
-    What it raises is the fault of its source, and goes to whoever sends it.
+    What it raises is the fault of its source, and goes to whoever sends it. It bounds the time
+    that it takes to read a piece itself.
     """
 
     @property
@@ -28,20 +29,30 @@ class Content(Protocol):
 
 
 class Watched:
-    """Hands out the pieces of a body; each that is taken gives the next one its time."""
+    """Hands out the pieces of a body; each that is taken has its time to be sent.
 
-    def __init__(self, content: Content, scope: anyio.CancelScope) -> None:
+    Attributes:
+        fault: What reading the body raised, which is none of the network's.
+    """
+
+    def __init__(self, content: Content) -> None:
+        self.fault: Exception | None = None
+        self.deadline = Deadline(STALL_SECONDS)
         self._content = content
-        self._scope = scope
 
     def __aiter__(self) -> "Watched":
         self._pieces = aiter(self._content)
         return self
 
     async def __anext__(self) -> bytes:
-        self._scope.deadline = anyio.current_time() + STALL_SECONDS
+        self.deadline.begin(float("inf"))
         try:
-            return await anext(self._pieces)
+            piece = await anext(self._pieces)
         except StopAsyncIteration:
-            self._scope.deadline = anyio.current_time() + STORING_SECONDS
+            self.deadline.begin(STORING_SECONDS)
             raise
+        except Exception as error:
+            self.fault = error
+            raise
+        self.deadline.begin(STALL_SECONDS)
+        return piece

@@ -77,6 +77,7 @@ class Endpoints:
         # A client has a say in a rate for as long as it has a gate: in the others', once it asks.
         self._gates = {path: self._make_gate(path) for path in _BILLED}
         self._uploading: anyio.Semaphore | None = None
+        self._looking: anyio.CapacityLimiter | None = None
 
     def open(self) -> None:
         """Make the HTTP client, unless one was given.
@@ -128,6 +129,13 @@ class Endpoints:
         if self._uploading is None:
             self._uploading = anyio.Semaphore(_MAX_IN_FLIGHT)
         return self._uploading
+
+    @property
+    def looking(self) -> anyio.CapacityLimiter:
+        """Bounds how many files are looked at; a disk that hangs holds up nobody else's threads."""
+        if self._looking is None:
+            self._looking = anyio.CapacityLimiter(_MAX_IN_FLIGHT)
+        return self._looking
 
     def queue(self, path: str) -> Pacing:
         """Tell how long the queue of an endpoint is."""

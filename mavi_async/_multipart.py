@@ -27,15 +27,20 @@ FORMATS: Final = {
 }
 """The media type of each extension that MAVI takes."""
 
+# As long as file systems allow.
+_LONGEST_NAME: Final = 255
+
 
 def checked_filename(value: object) -> str:
     """Return the name under which a file is uploaded.
 
     Raises:
-        ConfigurationError: Unless it has an extension that MAVI takes.
+        ConfigurationError: Unless it has an extension that MAVI takes, and at most 255 characters.
     """
     if not isinstance(value, str) or not value:
         raise ConfigurationError("filename says what the recording is called, such as talk.flac")
+    if len(value) > _LONGEST_NAME:
+        raise ConfigurationError(f"filename has at most {_LONGEST_NAME} characters: give another")
     if _extension(value) not in FORMATS:
         known = ", ".join(FORMATS)
         raise ConfigurationError(

@@ -83,6 +83,7 @@ def next_free_try(
     policy: RetryPolicy,
     jitter: float,
     now: float,
+    is_paced: bool = True,
 ) -> Again | None:
     """Decide the same about a request that bills nothing.
 
@@ -93,11 +94,12 @@ def next_free_try(
         policy: Which failures may be sent again: none, or any, since none can bill twice.
         jitter: A random number from 0 to 1.
         now: Seconds since the epoch.
+        is_paced: Whether a queue spaces the requests, the more so after a refusal.
     """
     if policy == "never" or tries >= FREE_TRIES[outcome]:
         return None
     asked = _asked(attempt, now) if isinstance(attempt, Reply) else 0.0
-    if outcome in _LIMITED:
+    if outcome in _LIMITED and is_paced:
         return Again(asked, at_head=True)
     return Again(max(asked, _back_off(tries, jitter)), at_head=False)
 

@@ -13,7 +13,7 @@ import attrs
 
 from mavi_async._answers import Attempt, Endpoint, Failure, Outcome, Reply, classify
 from mavi_async._configuration import is_loopback
-from mavi_async._errors import ApiError, RequestRejected, ServiceUnavailable
+from mavi_async._errors import ApiError, RateLimited, RequestRejected, ServiceUnavailable
 from mavi_async._structure import Malformed
 
 __all__ = ["SignedUrl", "classify_storage", "may_have_expired", "read_signed_url", "storage_error"]
@@ -87,9 +87,24 @@ def may_have_expired(attempt: Attempt) -> bool:
     return isinstance(attempt, Reply) and attempt.status in _EXPIRED
 
 
-def storage_error(attempt: Attempt, url: SignedUrl) -> ApiError:
-    """Make the error for a file that was not taken; of an error page it shows the code alone."""
+def storage_error(attempt: Attempt, url: SignedUrl, *, now: float) -> ApiError:
+    """Make the error for a file that was not taken; of an error page it shows the code alone.
+
+    Args:
+        attempt: How the last try ended.
+        url: Where the file was sent.
+        now: Seconds since the epoch.
+    """
     where = (str(url.endpoint), url.endpoint.host)
+    if isinstance(attempt, Reply) and classify_storage(attempt) is Outcome.LIMITED:
+        return RateLimited(
+            "the storage refused the file on every try, since it gets too many requests: upload it "
+            "again later",
+            *where,
+            attempt.status,
+            _code(attempt),
+            retry_after=attempt.seconds_to_wait(now),
+        )
     if isinstance(attempt, Failure) or attempt.status >= 500 or attempt.status < 300:
         happened = attempt.reason if isinstance(attempt, Failure) else f"HTTP {attempt.status}"
         return ServiceUnavailable(
@@ -97,9 +112,14 @@ def storage_error(attempt: Attempt, url: SignedUrl) -> ApiError:
             "is free",
             *where,
         )
-    named = _CODE.search(attempt.body)
-    code = named[1].decode() if named else None
     said = f"HTTP {attempt.status}"
     if attempt.status < 400:
         said += ", a redirect, which is not followed"
-    return RequestRejected(f"the storage refused the file: {said}", *where, attempt.status, code)
+    return RequestRejected(
+        f"the storage refused the file: {said}", *where, attempt.status, _code(attempt)
+    )
+
+
+def _code(reply: Reply) -> str | None:
+    named = _CODE.search(reply.body)
+    return named[1].decode() if named else None

@@ -5,7 +5,6 @@ requests are built by the client itself, and the one exception that matters is k
 of its class, since the two libraries share no class.
 """
 
-import math
 import re
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -18,7 +17,7 @@ from mavi_async._answers import Attempt, Endpoint, Failure, Reply
 from mavi_async._configuration import BaseUrl
 from mavi_async._errors import ConfigurationError, MaviError
 from mavi_async._secret import ApiKey
-from mavi_async._trace import Trace
+from mavi_async._trace import Deadline, Trace
 
 if TYPE_CHECKING:
     from mavi_async._content import Content
@@ -137,10 +136,10 @@ class Transport:
             on_leaving: Called when the request's head has left. Neither is called where the
                 HTTP client's transport does not tell of its progress.
         """
-        scope = _within(deadline)
-        trace = Trace(partial(_untimed, scope, before_leaving), on_leaving)
+        bound = Deadline(deadline)
+        trace = Trace(partial(bound.pause, before_leaving), on_leaving)
         request = self._build("POST", path, trace, deadline, content=body, headers=_JSON)
-        return await self._attempt(request, trace, scope, deadline)
+        return await self._attempt(request, trace, bound)
 
     async def get(
         self,
@@ -151,10 +150,10 @@ class Transport:
         on_leaving: Callable[[], None],
     ) -> Attempt:
         """Ask for something once; the arguments are those of `post`."""
-        scope = _within(deadline)
-        trace = Trace(partial(_untimed, scope, before_leaving), on_leaving)
+        bound = Deadline(deadline)
+        trace = Trace(partial(bound.pause, before_leaving), on_leaving)
         request = self._build("GET", path, trace, deadline, headers=_ACCEPT)
-        return await self._attempt(request, trace, scope, deadline)
+        return await self._attempt(request, trace, bound)
 
     async def upload(
         self,
@@ -164,44 +163,54 @@ class Transport:
         before_leaving: Callable[[], Awaitable[None]],
         on_leaving: Callable[[], None],
     ) -> Attempt:
-        """Post a body in pieces, for as long as it gets on; see `post` for the arguments."""
-        # Whoever uploads nothing need not load what that takes.
-        from mavi_async._content import STALL_SECONDS, STORING_SECONDS, Watched
+        """Post a body in pieces, for as long as it gets on; see `post` for the arguments.
 
-        scope = _within(STALL_SECONDS)
-        trace = Trace(partial(_untimed, scope, before_leaving), on_leaving)
+        Raises:
+            Exception: What reading the body raises, as it is.
+        """
+        # Whoever uploads nothing need not load what that takes.
+        from mavi_async._content import STORING_SECONDS, Watched
+
+        watched = Watched(content)
+        trace = Trace(partial(watched.deadline.pause, before_leaving), on_leaving)
         headers = {**content.headers, **_ACCEPT}
-        watched = Watched(content, scope)
         request = self._build(
             "POST", path, trace, STORING_SECONDS, content=watched, headers=headers
         )
-        return await self._attempt(request, trace, scope, STALL_SECONDS)
+        attempt = await self._attempt(request, trace, watched.deadline)
+        if watched.fault is not None:
+            raise watched.fault
+        return attempt
 
     async def upload_to(self, url: "SignedUrl", content: "Content") -> Attempt:
-        """Post a body in pieces to a signed URL, without the key."""
-        from mavi_async._content import STALL_SECONDS, STORING_SECONDS, Watched
-        from mavi_async._discretion import discreet
+        """Post a body in pieces to a signed URL, without the key; it raises what `upload` does."""
+        from mavi_async._content import STORING_SECONDS, Watched
+        from mavi_async._discretion import anonymous, discreet, without_extras
 
-        trace, scope = Trace(_nothing, lambda: None), _within(STALL_SECONDS)
+        trace, watched = Trace(_nothing, lambda: None), Watched(content)
+        headers = {**content.headers, "Accept-Encoding": "identity"}
         try:
             request = self._client.build_request(
                 "POST",
                 url.reveal(),
-                content=Watched(content, scope),
-                headers={**content.headers, "Accept-Encoding": "identity"},
+                content=watched,
+                headers=headers,
                 timeout=_timeouts(STORING_SECONDS),
                 extensions={"trace": trace},
             )
+            without_extras(request, url.reveal(), headers)
         except Exception as error:  # noqa: BLE001 - foreign exceptions end here
             return Failure(url.redact(f"{type(error).__name__}: {error}"), sent=False)
         with discreet():
-            attempt = await self._attempt(request, trace, scope, STALL_SECONDS, _anonymous)
+            attempt = await self._attempt(request, trace, watched.deadline, anonymous)
+        if watched.fault is not None:
+            raise watched.fault
         if isinstance(attempt, Failure):
             return Failure(url.redact(attempt.reason), attempt.sent)
         return attempt
 
     def _build(
-        self, method: str, path: str, trace: "Trace", seconds: float, **options: object
+        self, method: str, path: str, trace: Trace, seconds: float, **options: object
     ) -> Any:
         return self._client.build_request(
             method,
@@ -214,13 +223,12 @@ class Transport:
     async def _attempt(
         self,
         request: Any,
-        trace: "Trace",
-        scope: anyio.CancelScope,
-        patience: float,
+        trace: Trace,
+        deadline: Deadline,
         authorize: Callable[[Any], Any] | None = None,
     ) -> Attempt:
         try:
-            with scope:
+            with deadline.scope:
                 return await self._send(request, authorize or self._authorize)
         except MaviError:
             raise  # the source of what is sent has failed, not the network
@@ -229,8 +237,9 @@ class Transport:
                 # An event hook of the given client raises for statuses: the answer is there.
                 return Reply(response.status_code, retry_after=response.headers.get("retry-after"))
             sent = trace.may_have_left and not _is_named(error, _NEVER_TRACED)
-            return Failure(self._key.redact(f"{type(error).__name__}: {error}"), sent=sent)
-        return Failure(f"no answer within {patience:g} s", sent=trace.may_have_left)
+            return Failure(self._key.redact(trace.describe(error)), sent=sent)
+        reason = trace.at(f"no answer within {deadline.seconds:g} s")
+        return Failure(reason, sent=trace.may_have_left)
 
     async def _send(self, request: Any, authorize: Callable[[Any], Any]) -> Reply:
         response = await self._client.send(
@@ -286,29 +295,9 @@ def _is_named(error: BaseException, names: frozenset[str]) -> bool:
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 
-def _within(seconds: float) -> anyio.CancelScope:
-    return anyio.CancelScope(deadline=anyio.current_time() + seconds)
-
-
-async def _untimed(scope: anyio.CancelScope, wait: Callable[[], Awaitable[None]]) -> None:
-    """Wait while a deadline stands still: a turn has bounds of its own."""
-    left = scope.deadline - anyio.current_time()
-    scope.deadline = math.inf
-    try:
-        await wait()
-    finally:
-        scope.deadline = anyio.current_time() + left
-
-
 def _timeouts(seconds: float) -> tuple[float, float, float, float]:
     # The pool does not tell of its progress, so it gives up before the deadline does.
     return _CONNECT_SECONDS, seconds, seconds, min(_CONNECT_SECONDS, seconds / 2)
-
-
-def _anonymous(request: Any) -> Any:
-    """Have a request say nothing of who sends it, whatever the given client would add."""
-    request.headers.pop("Authorization", None)
-    return request
 
 
 async def _nothing() -> None:

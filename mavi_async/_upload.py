@@ -18,11 +18,12 @@ from mavi_async._answers import Attempt, Outcome, Reply
 from mavi_async._asset_wire import SignedUpload, read_signed_upload, sign_body, uploaded_asset_id
 from mavi_async._endpoints import SIGN, UPLOAD, Endpoints
 from mavi_async._errors import ConfigurationError
+from mavi_async._file_content import FileContent, checked_progress
 from mavi_async._multipart import Form
 from mavi_async._questions import Questions
 from mavi_async._retry import next_free_try
 from mavi_async._signed_url import classify_storage, may_have_expired, storage_error
-from mavi_async._source import FileContent, OnProgress, Recording, Source, name_of, opened
+from mavi_async._source import OnProgress, Recording, Source, check_file, name_of, opened
 from mavi_async._turn import Turn
 
 __all__ = ["Upload", "Via", "checked_via"]
@@ -63,8 +64,8 @@ class Upload:
 
     recording: Recording = attrs.field(repr=False)
     filename: str | None
-    via: Via | None
-    on_progress: OnProgress | None
+    via: Via | None = attrs.field(converter=checked_via)
+    on_progress: OnProgress | None = attrs.field(converter=checked_progress)
 
     async def run(self, endpoints: Endpoints) -> str:
         """Upload it and return its asset id.
@@ -74,7 +75,9 @@ class Upload:
             ApiError: If it was not taken.
             ClientClosed: If the client is closed meanwhile.
         """
-        name_of(self.recording, self.filename)  # what cannot be sent waits for no turn
+        # What cannot be sent waits for no turn.
+        name_of(self.recording, self.filename)
+        await check_file(self.recording, endpoints.looking)
         async with endpoints.uploading, opened(self.recording, self.filename) as source:
             is_large = source.size is not None and source.size > _LARGE_BYTES
             via = self.via or ("signed-url" if is_large else "direct")
@@ -84,15 +87,7 @@ class Upload:
             return await _Signed(endpoints.questions(SIGN), source, content).run()
 
     def _content(self, source: Source) -> FileContent:
-        return FileContent(source, Form(source.filename, uuid.uuid4().hex), self._report)
-
-    def _report(self, sent_bytes: int, total_bytes: int | None) -> None:
-        if self.on_progress is None:
-            return
-        try:
-            self.on_progress(sent_bytes, total_bytes)
-        except Exception:
-            log.exception("on_progress failed")
+        return FileContent(source, Form(source.filename, uuid.uuid4().hex), self.on_progress)
 
 
 @attrs.frozen
@@ -175,9 +170,10 @@ class _Signed:
             policy=self.questions.retry,
             jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
             now=time.time(),
+            is_paced=False,
         )
         if again is None or not self.source.may_be_read:
-            raise storage_error(attempt, signed.url)
+            raise storage_error(attempt, signed.url, now=time.time())
         why = f"HTTP {attempt.status}" if isinstance(attempt, Reply) else attempt.reason
         log.info("uploading to %s again in %.1f s: %s", signed.url.host, again.delay, why)
         await self.questions.gate.rest(again.delay)

@@ -388,7 +388,8 @@ STORAGE: list[tuple[Attempt, Outcome, bool, type[ApiError]]] = [
     (Reply(403, EXPIRED), Outcome.REJECTED, True, RequestRejected),
     (Reply(400, b"signature=abc"), Outcome.REJECTED, False, RequestRejected),
     (Reply(411), Outcome.REJECTED, False, RequestRejected),
-    (Reply(429), Outcome.LIMITED, False, RequestRejected),
+    (Reply(429), Outcome.LIMITED, False, RateLimited),
+    (Reply(200, envelope("0429")), Outcome.LIMITED, False, RateLimited),
     (Reply(500, b"signature=abc"), Outcome.UNKNOWN, False, ServiceUnavailable),
     (Failure("WriteError", sent=True), Outcome.UNKNOWN, False, ServiceUnavailable),
     (Failure("ConnectError", sent=False), Outcome.NOT_SENT, False, ServiceUnavailable),
@@ -400,7 +401,7 @@ def test_what_a_storage_answers(
     attempt: Attempt, outcome: Outcome, expired: bool, kind: type[ApiError]
 ) -> None:
     """It has no envelope, and no error repeats what it says: that may be the signature."""
-    error = storage_error(attempt, SIGNED)
+    error = storage_error(attempt, SIGNED, now=0.0)
 
     assert (outcome, expired) == (classify_storage(attempt), may_have_expired(attempt))
     assert kind is type(error)
@@ -410,8 +411,19 @@ def test_what_a_storage_answers(
 
 def test_a_storages_code_is_told() -> None:
     """A word of letters alone; and a redirect is said to be one."""
-    error = storage_error(Reply(403, EXPIRED), SIGNED)
+    error = storage_error(Reply(403, EXPIRED), SIGNED, now=0.0)
 
     assert isinstance(error, RequestRejected)
     assert (403, "AccessDenied") == (error.status, error.code)
-    assert "not followed" in str(storage_error(Reply(308), SIGNED))
+    assert "not followed" in str(storage_error(Reply(308), SIGNED, now=0.0))
+
+
+def test_a_storage_that_gets_too_much() -> None:
+    """The error says for how long, and by what code, where the storage does."""
+    slow_down = Reply(429, b"<Error><Code>SlowDown</Code></Error>", retry_after="7")
+    error = storage_error(slow_down, SIGNED, now=0.0)
+
+    assert isinstance(error, RateLimited)
+    assert (429, "SlowDown", 7.0, False) == (
+        error.status, error.code, error.retry_after, error.ambiguous
+    )  # fmt: skip

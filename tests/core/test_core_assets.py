@@ -9,7 +9,7 @@ import pytest
 from mavi_async import ConfigurationError
 from mavi_async._asset import Asset
 from mavi_async._asset_wire import read_asset, read_signed_upload, sign_body, uploaded_asset_id
-from mavi_async._multipart import FORMATS, Form, checked_filename
+from mavi_async._multipart import FORMATS, Form, checked_filename, checked_no_path
 from mavi_async._structure import Malformed
 from mavi_async._wire import Envelope, read_envelope
 
@@ -81,21 +81,36 @@ def test_what_is_left_out_is_none(value: object) -> None:
         ({"upload_status": MISSING}, "upload_status"),
         ({"upload_status": 7}, "upload_status"),
         ({"asset_id": "re_2"}, "asset_id"),
-        ({"file_size": "1e3"}, "file_size"),
-        ({"file_size": "-1"}, "file_size"),
-        ({"file_size": True}, "file_size"),
-        ({"file_size": 1.5}, "file_size"),
-        ({"create_time": "9" * 18}, "create_time"),
-        ({"create_time": "1" * 19}, "create_time"),
-        ({"modify_time": "\u0661"}, "modify_time"),
     ],
 )
-def test_metadata_that_cannot_be_read_names_the_place(changes: dict[str, Any], path: str) -> None:
-    """A wrong type, a number beyond all sense, or the answer for another asset."""
+def test_metadata_that_cannot_be_used_names_the_place(changes: dict[str, Any], path: str) -> None:
+    """Without a status there is nothing to go by; another asset's answer tells nothing."""
     with pytest.raises(Malformed) as caught:
         read_asset(metadata(**changes), asset_id="re_660729180626595840")
 
     assert f"$.data.resource[0].{path}" == caught.value.path
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("asset_id", 660729180626595840),
+        ("original_filename", ["3"]),
+        ("extension", 4),
+        *(("file_size", value) for value in ("1e3", "-1", "1" * 19, "big", "")),
+        *(("file_size", value) for value in (True, 1.5, -1)),
+        *(("create_time", value) for value in ("9" * 18, "1" * 19, "2026-01-01")),
+        ("modify_time", "\u0661"),
+    ],
+)
+def test_a_surprise_in_what_only_describes_an_asset_is_left_out(field: str, value: object) -> None:
+    """It must not keep anybody from using what was uploaded."""
+    expected = read_asset(metadata(**{field: None}), asset_id="re_660729180626595840")
+
+    asset = read_asset(metadata(**{field: value}), asset_id="re_660729180626595840")
+
+    assert asset.is_usable
+    assert expected == asset
 
 
 @pytest.mark.parametrize(
@@ -127,7 +142,8 @@ def test_an_uploaded_file_has_an_asset_id() -> None:
 
 
 def test_the_request_for_a_signed_url() -> None:
-    """It has the file's name alone."""
+    """It has the file's name alone, also where bytes of that are no text."""
+    assert {"original_filename": "a?.flac"} == json.loads(sign_body("a\udcff.flac"))
     assert {"original_filename": "Gespräch.flac"} == json.loads(sign_body("Gespräch.flac"))
 
 
@@ -138,10 +154,14 @@ def signed(url: object = "https://storage.example/put?signature=abc", **more: ob
 
 @pytest.mark.parametrize(
     ("expires_in", "seconds"),
-    [(93_600, 93_600.0), ("60", 60.0), (None, float("inf")), (MISSING, float("inf"))],
+    [
+        *((93_600, 93_600.0), ("60", 60.0)),
+        *((each, float("inf")) for each in ("", "1 h")),
+        *((each, float("inf")) for each in (None, MISSING, -5, [60], True)),
+    ],
 )
 def test_a_signed_upload(expires_in: object, seconds: float) -> None:
-    """Its time may be text, and missing; its secret is in no repr."""
+    """Its time may be text, missing, or nonsense; its secret is in no repr."""
     more = {} if expires_in is MISSING else {"expires_in": expires_in}
     upload = read_signed_upload(signed(**more), base_url=BASE)
 
@@ -203,12 +223,33 @@ def test_formats_are_known_by_extension(extension: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "filename", ["", None, 7, "talk", "talk.pdf", ".flac", "flac", "a.flac.gz"]
+    "filename", ["", None, 7, "talk", "talk.pdf", ".flac", "flac", "a.flac.gz", "a" * 251 + ".flac"]
 )
 def test_other_formats_are_refused(filename: object) -> None:
     """Before anything is sent."""
     with pytest.raises(ConfigurationError):
         checked_filename(filename)
+
+
+def test_the_longest_name() -> None:
+    """As long as a file system takes."""
+    assert checked_filename("a" * 250 + ".flac")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("re_657929111888723968", False), ("re_1.2", False), ("a:b?c#d%2e", False), ("..", False),
+        ("talk.flac", True), ("TALK.WAV", True), ("talks/1", True), ("talks\\1", True),
+    ],
+)  # fmt: skip
+def test_what_looks_like_a_path(text: str, expected: bool) -> None:
+    """What has a separator, or ends as a recording does; asset ids do neither."""
+    if not expected:
+        assert text == checked_no_path(text)
+        return
+    with pytest.raises(ConfigurationError, match=r"pass pathlib\.Path\("):
+        checked_no_path(text)
 
 
 def test_the_form_around_a_file() -> None:

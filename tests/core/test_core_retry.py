@@ -195,11 +195,18 @@ FREE_TRIES_IN_ALL: dict[Outcome, int] = {
 
 
 def free_again(
-    attempt: Attempt, tries: int, policy: RetryPolicy = "safe", *, jitter: float = 1.0
+    attempt: Attempt,
+    tries: int,
+    policy: RetryPolicy = "safe",
+    *,
+    jitter: float = 1.0,
+    is_paced: bool = True,
 ) -> Again | None:
     """Decide about a free request."""
     outcome = classify(attempt)
-    return next_free_try(attempt, outcome, tries=tries, policy=policy, jitter=jitter, now=0.0)
+    return next_free_try(
+        attempt, outcome, tries=tries, policy=policy, jitter=jitter, now=0.0, is_paced=is_paced
+    )
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -221,3 +228,14 @@ def test_the_pauses_of_what_bills_nothing() -> None:
     assert Again(7.0, at_head=False) == free_again(Reply(503, retry_after="7"), 1)
     assert Again(60.0, at_head=True) == free_again(Reply(429, retry_after="1e9"), 1)
     assert Again(0.0, at_head=True) == free_again(Reply(429), 1)
+
+
+def test_a_refusal_where_no_queue_spaces_the_requests() -> None:
+    """Somebody else's limit is respected by pauses alone: as long as asked, or growing."""
+    pauses = [free_again(Reply(429), tries, is_paced=False) for tries in range(1, 8)]
+
+    assert [
+        Again(seconds, at_head=False) for seconds in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 32.0)
+    ] == pauses
+    assert Again(7.0, at_head=False) == free_again(Reply(429, retry_after="7"), 1, is_paced=False)
+    assert Again(2.0, at_head=False) == free_again(Reply(429, retry_after="1"), 2, is_paced=False)

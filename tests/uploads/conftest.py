@@ -67,8 +67,17 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         policy: RetryPolicy,
         jitter: float,
         now: float,
+        is_paced: bool = True,
     ) -> Again | None:
-        again = next_free_try(attempt, outcome, tries=tries, policy=policy, jitter=jitter, now=now)
+        again = next_free_try(
+            attempt,
+            outcome,
+            tries=tries,
+            policy=policy,
+            jitter=jitter,
+            now=now,
+            is_paced=is_paced,
+        )
         if again is None:
             return None
         due.append(again.delay)

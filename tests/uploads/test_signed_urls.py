@@ -13,7 +13,7 @@ import httpx
 import httpx2
 import pytest
 
-from mavi_async import MaviError, RequestRejected, ServiceUnavailable
+from mavi_async import MaviError, RateLimited, RequestRejected, ServiceUnavailable
 from mavi_async.emulator import Emulator, Fault
 
 if TYPE_CHECKING:
@@ -88,18 +88,31 @@ async def test_the_storage_is_told_nothing_but_the_file(
 ) -> None:
     """Neither the key nor what the given client adds of its own; and no log shows its URL."""
     async with (
-        library.AsyncClient(headers={"Authorization": "Bearer own"}) as http_client,
+        library.AsyncClient(
+            headers={
+                "Authorization": "Bearer own",
+                "X-Own": "own",
+                "Host": "own",
+                "User-Agent": "own",
+            },
+            params={"tenant": "own"},
+            cookies={"session": "own"},
+            auth=("own", "own"),
+        ) as http_client,
         serving(Storage(b"HTTP/1.1 201 Created\r\n")) as storage,
         client_for(emulator, http_client=http_client) as client,
     ):
         emulator.inject(answer(storage.url))
         task = await client.upload(CONTENT, filename="a.ogg", via="signed-url")
     [request] = storage.requests
-    head = request.partition(b"\r\n\r\n")[0]
+    first, *headers = request.partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
 
     assert "re_9" == task.asset_id
-    assert head.startswith(f"POST /put?{SECRET} HTTP/1.1".encode())
-    assert b"authorization" not in head.lower()
+    assert f"POST /put?{SECRET} HTTP/1.1".encode().lower() == first
+    assert [b"accept", b"accept-encoding", b"content-length", b"content-type", b"host"] == sorted(
+        header.partition(b":")[0] for header in headers
+    )
+    assert f"host: 127.0.0.1:{storage.port}".encode() in headers
     assert emulator.api_key.encode() not in request
     assert CONTENT in request
     assert SECRET.partition("=")[2] not in logged.text
@@ -110,14 +123,16 @@ async def test_the_storage_is_told_nothing_but_the_file(
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        (b"307 Temporary Redirect\r\nLocation: http://127.0.0.1:9/", RequestRejected),
-        (b"302 Found\r\nLocation: /elsewhere", RequestRejected),
+        (f"307 Elsewhere\r\nLocation: http://127.0.0.1:9/?{SECRET}".encode(), RequestRejected),
+        (f"302 Found\r\nLocation: /elsewhere?{SECRET}".encode(), RequestRejected),
         (b"400 Bad Request", RequestRejected),
         (b"500 Internal Server Error", ServiceUnavailable),
     ],
 )
+@pytest.mark.parametrize("library", [httpx, httpx2])
 @pytest.mark.asyncio
 async def test_a_storage_that_refuses(
+    library: Any,
     status: bytes,
     error: type[MaviError],
     emulator: Emulator,
@@ -125,10 +140,11 @@ async def test_a_storage_that_refuses(
     pauses: list[float],
     logged: pytest.LogCaptureFixture,
 ) -> None:
-    """A redirect is not followed, and nothing shows the URL's secret."""
+    """A redirect is not followed, and nothing shows the URL's secret, which it may repeat."""
     async with (
+        library.AsyncClient() as http_client,
         serving(Storage(*[b"HTTP/1.1 " + status + b"\r\n"] * 4)) as storage,
-        client_for(emulator) as client,
+        client_for(emulator, http_client=http_client) as client,
     ):
         emulator.inject(answer(storage.url))
         with pytest.raises(error) as caught:
@@ -167,6 +183,25 @@ async def test_a_url_that_leads_where_it_must_not(
 
     assert "S3CRET" not in observable(caught.value)
     assert "S3CRET" not in logged.text
+
+
+@pytest.mark.fault("a signed URL is not what it should be")
+@pytest.mark.asyncio
+async def test_a_storage_that_gets_too_much(
+    emulator: Emulator, client_for: "MakeClient", pauses: list[float]
+) -> None:
+    """It is left in peace for longer and longer, as no queue does that; the error says why."""
+    emulator.inject(Fault("429", endpoint="storage", retry_after="40"))
+    emulator.inject(Fault("429", endpoint="storage", times=None))
+    async with client_for(emulator) as client:
+        with pytest.raises(RateLimited):
+            await client.upload(CONTENT, filename="a.ogg", via="signed-url")
+
+    assert 9 == len(pauses)
+    assert 40.0 == pauses[0]
+    assert [True] * 8 == [
+        least <= each for least, each in zip((1, 2, 4, 8, 16, 16, 16, 16), pauses[1:], strict=True)
+    ]
 
 
 @pytest.mark.asyncio
