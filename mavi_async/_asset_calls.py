@@ -40,7 +40,8 @@ class AssetCalls:
 
         Args:
             recording: A `pathlib.Path`, the bytes, or a binary file, which is read from where it
-                stands, from a worker thread, and left open.
+                stands, from a thread of its own, and left open; where this raises, it stands there
+                again, if it can.
             filename: What it is called, if not as its path or file says; its extension tells MAVI
                 the format.
             via: ``"direct"`` through the API; ``"signed-url"`` to a URL for this file alone, which
@@ -52,6 +53,7 @@ class AssetCalls:
 
         Raises:
             ConfigurationError: If the recording cannot be read, or MAVI does not take its format.
+                What a file object raises other than `OSError` and `ValueError` comes as it is.
             RequestRejected: If MAVI or the storage refuses it; see its subclasses.
             ServiceUnavailable: If there was no usable answer, several times.
             StoreError: If the store is down.
@@ -60,9 +62,9 @@ class AssetCalls:
 
         Source: MAVI API, ``POST /upload`` and ``POST /upload/signed-url``.
         """
-        from mavi_async._upload import Upload, checked_via
+        from mavi_async._upload import Upload
 
-        return await self._assets.upload(Upload(recording, filename, checked_via(via), on_progress))
+        return await self._assets.upload(Upload(recording, filename, via, on_progress))
 
     async def asset(self, asset_id: str) -> Asset:
         """Ask what MAVI knows of an asset.
