@@ -10,7 +10,7 @@ import nox
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 DIST = Path("dist")
-EXTRAS = "aiohttp,cli,fastapi,httpx2,metrics,pandas,plot,polars,pyannote,redis"
+EXTRAS = "aiohttp,cli,cost,fastapi,httpx2,metrics,pandas,plot,polars,pyannote,redis"
 # Pure and small enough that each branch has a test; the other layers have the overall bound.
 CORE_LAYERS = ",".join(
     f"*/mavi_async/{name}"

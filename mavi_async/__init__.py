@@ -5,6 +5,7 @@ from mavi_async._asset_task import AssetTask
 from mavi_async._batch import Batch, BatchRecording
 from mavi_async._batch_records import BatchOutcome, BatchProgress, BatchStage, BatchState
 from mavi_async._client import MaviClient
+from mavi_async._cost import CostEstimate, estimate_cost
 from mavi_async._diarization import Diarization
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._errors import (
@@ -54,6 +55,7 @@ __all__ = [
     "CallbackLimits",
     "ClientClosed",
     "ConfigurationError",
+    "CostEstimate",
     "Delivery",
     "Diarization",
     "Dispatcher",
@@ -85,6 +87,7 @@ __all__ = [
     "Unmatched",
     "Usage",
     "WebhookNotConfigured",
+    "estimate_cost",
 ]
 
 

@@ -9,7 +9,7 @@ import mavi_async
 
 EXTRAS = {
     "aiohttp", "cyclopts", "fastapi", "httpx2", "matplotlib", "msgspec", "numpy", "orjson",
-    "pandas", "polars", "pyannote", "redis", "rich", "starlette", "trio", "uvicorn",
+    "pandas", "polars", "pyannote", "redis", "rich", "starlette", "tinytag", "trio", "uvicorn",
 }  # fmt: skip
 
 
