@@ -19,6 +19,7 @@ from mavi_async._backoff import pauses
 from mavi_async._endpoints import METADATA, Endpoints
 from mavi_async._errors import ClientClosed, ConfigurationError, MaviError, StoreError
 from mavi_async._lifecycle import Lifecycle
+from mavi_async._nap import Naps
 from mavi_async._questions import Finding, Questions
 from mavi_async._turn import Turn
 from mavi_async._wire import Envelope
@@ -53,7 +54,7 @@ class Assets:
         self._lifecycle = lifecycle
         self._background = Background()
         self._tasks: WeakValueDictionary[str, AssetTask] = WeakValueDictionary()
-        self._watched: dict[str, AssetTask] = {}
+        self._watched: dict[str, tuple[AssetTask, Naps]] = {}
         self._looks: dict[str, Job[Finding]] = {}
 
     def task(self, asset_id: str) -> AssetTask:
@@ -101,20 +102,24 @@ class Assets:
     def watch(self, task: AssetTask) -> None:
         """Ask about an asset for as long as somebody waits for it."""
         self._lifecycle.check_open()
-        if task.asset_id not in self._watched:
-            self._watched[task.asset_id] = task
-            self._background.start(partial(self._watch, task))
+        watched = self._watched.get(task.asset_id)
+        if watched is None:
+            naps = Naps(lambda: pauses(_FIRST_PAUSE, _LONGEST_PAUSE))
+            self._watched[task.asset_id] = task, naps
+            self._background.start(partial(self._watch, task, naps))
+        else:
+            watched[1].begin_again()
 
     async def aclose(self) -> None:
         """Stop asking, and uploading, and tell those who wait."""
         watched = tuple(self._watched.values())
         await self._background.finish(0)
-        for task in watched:
+        for task, _ in watched:
             task.give_up(_closed(task.asset_id))
 
-    async def _watch(self, task: AssetTask) -> None:
+    async def _watch(self, task: AssetTask, naps: Naps) -> None:
         try:
-            error = await self._poll(task)
+            error = await self._poll(task, naps)
         except Exception as bug:
             log.exception("asset %s is not asked about any more", task.asset_id)
             error = MaviError(f"asking about the asset failed: {type(bug).__name__}")
@@ -124,21 +129,20 @@ class Assets:
         if error is not None:
             task.give_up(error)
 
-    async def _poll(self, task: AssetTask) -> MaviError | None:
+    async def _poll(self, task: AssetTask, naps: Naps) -> MaviError | None:
         """Ask until nobody needs to know; return why that had to be given up."""
         failures = 0
-        for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
+        while True:
             error, is_final, asked = await self._try_to_look(task)
             failures = 0 if error is None else failures + 1
             if is_final or failures >= _FAILURES_IN_A_ROW:
                 return error
             if error is not None:
-                log.info("asset %s is asked about again in %.1f s: %s", task.asset_id, pause, error)
+                log.info("asset %s is asked about again: %s", task.asset_id, error)
             if task.is_awaited:
-                await anyio.sleep(max(pause, asked))
+                await naps.take(asked)
             if not task.is_awaited:
                 return None
-        raise AssertionError("pauses have no end")
 
     async def _try_to_look(self, task: AssetTask) -> tuple[MaviError | None, bool, float]:
         """Ask once; return what went wrong, whether for good, and how long one is asked to wait."""

@@ -9,6 +9,7 @@ import anyio
 
 from mavi_async._background import Background
 from mavi_async._backoff import pauses
+from mavi_async._nap import Naps
 from mavi_async._records import Delivery
 from mavi_async._wire import body_bytes, read_task_id
 
@@ -49,28 +50,31 @@ class Polling:
         self._feed = feed
         self._waiting = waiting
         self._background = Background()
-        self._polled: set[str] = set()
+        self._polled: dict[str, Naps] = {}
         self._at_once = anyio.CapacityLimiter(_MAX_AT_ONCE)
 
     def watch(self, task_id: str) -> None:
         """Ask for a job's result as long as somebody waits for it."""
-        if task_id not in self._polled:
-            self._polled.add(task_id)
-            self._background.start(partial(self._poll, task_id))
+        naps = self._polled.get(task_id)
+        if naps is None:
+            naps = self._polled[task_id] = Naps(lambda: pauses(_FIRST_PAUSE, _LONGEST_PAUSE))
+            self._background.start(partial(self._poll, task_id, naps))
+        else:
+            naps.begin_again()
 
     async def aclose(self) -> None:
         """Ask no more."""
         await self._background.finish(0)
 
-    async def _poll(self, task_id: str) -> None:
+    async def _poll(self, task_id: str, naps: Naps) -> None:
         try:
-            for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
-                await anyio.sleep(pause)
+            while True:
+                await naps.take()
                 if not self._waiting.is_awaited(task_id):
                     return
                 await self._ask_patiently(task_id)
         finally:
-            self._polled.discard(task_id)
+            self._polled.pop(task_id, None)
 
     async def _ask_patiently(self, task_id: str) -> None:
         try:

@@ -48,6 +48,7 @@ LAYERS = (
         "_gate",
         "_length",
         "_loop",
+        "_nap",
         "_reader",
         "_secret",
         "_source",

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,6 +139,28 @@ async def test_polls_at_once_are_bounded(body_of: "MakeBody") -> None:
         await asyncio.gather(*(task.wait(timeout=30) for task in tasks))
 
     assert 8 == most
+
+
+async def test_who_comes_to_wait_waits_out_no_long_pause(
+    body_of: "MakeBody", until: "Until", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pauses, of two seconds at first and thirty at last, begin again."""
+    asked: list[tuple[float, float]] = []
+
+    def note(first: float, longest: float) -> Iterator[float]:
+        asked.append((first, longest))
+        return itertools.repeat(3600.0 if len(asked) == 1 else 0.0)
+
+    monkeypatch.setattr(_polling, "pauses", note)
+    async with MaviClient(KEY, poller=Endpoint(body_of("t1"))) as client:
+        task = client.speaker_task("t1")
+        first = asyncio.create_task(task.wait(timeout=30))
+        await until(lambda: asked)
+        await asyncio.sleep(0)
+        await task.wait(timeout=30)
+        await first
+
+    assert [(2.0, 30.0)] * 2 == asked
 
 
 async def test_only_what_is_awaited_is_polled(until: "Until") -> None:

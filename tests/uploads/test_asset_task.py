@@ -3,6 +3,8 @@
 import asyncio
 import copy
 import gc
+import itertools
+from collections.abc import Iterator
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from mavi_async import (
     StoreError,
     TaskStateError,
 )
+from mavi_async._nap import Naps
 from mavi_async.emulator import Emulator, Fault
 
 if TYPE_CHECKING:
@@ -102,7 +105,7 @@ async def test_waiters_before_and_after(
         assert task.exception() is None
         assert task is client.asset_task("re_1")
         assert {id(task.result())} == {id(asset) for asset in assets}
-        assert (4, 1, 4) == (transport.requests, transport.most, len(pauses))
+        assert (4, 1, 3) == (transport.requests, transport.most, len(pauses))
         assert "SUCCESS" in repr(task)
 
 
@@ -150,7 +153,7 @@ async def test_a_poll_that_fails_five_times_and_then_answers(
     async with client_for(emulator, retry="never") as client:
         assert (await client.asset_task("re_1")).is_usable
 
-    assert 6 == len(pauses)
+    assert 5 == len(pauses)
 
 
 @pytest.mark.asyncio
@@ -277,6 +280,64 @@ async def test_nobody_is_asked_once_nobody_waits(
             await control.post(f"{emulator.control_url}/reset", json={})
 
         assert (await task).is_usable
+
+
+@pytest.mark.asyncio
+async def test_the_pauses_between_questions(
+    emulator: Emulator, client_for: "MakeClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They grow from half a second to twenty, and are what MAVI asks for at least."""
+    asked: list[tuple[float, float]] = []
+    least: list[float] = []
+
+    def note(first: float, longest: float) -> Iterator[float]:
+        asked.append((first, longest))
+        return itertools.repeat(0.0)
+
+    async def take(self: Naps, seconds: float = 0.0) -> None:
+        least.append(seconds)
+
+    monkeypatch.setattr("mavi_async._assets.pauses", note)
+    monkeypatch.setattr(Naps, "take", take)
+    emulator.inject(Fault("503", endpoint="metadata", retry_after="7"))
+    emulator.inject(Fault("503", endpoint="metadata", retry_after="3600"))
+    says(emulator, "UPLOADING")
+    async with client_for(emulator) as client:
+        await client.asset_task("re_1")
+
+    assert [(0.5, 20.0)] == asked
+    assert [7.0, 60.0, 0.0] == least
+
+
+@pytest.mark.asyncio
+async def test_who_comes_to_wait_waits_out_no_long_pause(
+    emulator: Emulator, client_for: "MakeClient", until: "Until", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pauses begin again; those who waited before gain by it."""
+    made = iter([itertools.repeat(3600.0), itertools.repeat(0.0)])
+    monkeypatch.setattr("mavi_async._assets.pauses", lambda *_: next(made))
+    says(emulator, "UPLOADING")
+    async with client_for(emulator) as client:
+        task = client.asset_task("re_1")
+        first = asyncio.create_task(task.wait())
+        await until(lambda: task.upload_status)
+
+        assert (await task).is_usable
+        assert (await first).is_usable
+
+
+@pytest.mark.asyncio
+async def test_many_who_come_do_not_put_off_the_question(until: "Until") -> None:
+    """A long pause is cut; the short one that takes its place is not, however many come."""
+    lengths = itertools.chain([3600.0], itertools.repeat(0.01))
+    naps = Naps(lambda: itertools.repeat(next(lengths)))
+    napping = asyncio.create_task(naps.take())
+    await until(lambda: naps._waiter)
+    while not napping.done():
+        naps.begin_again()
+        await asyncio.sleep(0)
+
+    assert napping.exception() is None
 
 
 @pytest.mark.asyncio

@@ -75,7 +75,7 @@ async def test_a_real_recording(
 
     assert expected.segments == result.segments
     assert ("libri2spk", 1) == (result.uri, emulator.jobs_created)
-    assert 3 == len(pauses)
+    assert 2 == len(pauses)
 
 
 @pytest.mark.asyncio
