@@ -62,7 +62,7 @@ class Source:
     @property
     def may_be_read(self) -> bool:
         """Whether it can be read from where it stood, perhaps once more."""
-        return not self._reader.is_stuck and (self._start is not None or self._read_bytes == 0)
+        return self._start is not None or self._read_bytes == 0
 
     async def rewind(self) -> None:
         """Go back to where it stood."""

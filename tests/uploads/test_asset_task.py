@@ -156,6 +156,20 @@ async def test_a_poll_that_fails_five_times_and_then_answers(
     assert 5 == len(pauses)
 
 
+@pytest.mark.fault("asking about an upload fails")
+@pytest.mark.asyncio
+async def test_only_failures_in_a_row_are_counted(
+    emulator: Emulator, client_for: "MakeClient", pauses: list[float]
+) -> None:
+    """An answer between them, whatever it says, shows that asking is of use."""
+    failures = Fault("500", endpoint="metadata", times=5)
+    emulator.inject(failures, Fault("status", upload_status="UPLOADING"), failures)
+    async with client_for(emulator) as client:
+        assert (await client.asset_task("re_1")).is_usable
+
+    assert 11 == len(pauses)
+
+
 @pytest.mark.asyncio
 async def test_an_asset_that_is_not_there_yet(
     emulator: Emulator, client_for: "MakeClient", pauses: list[float]

@@ -234,16 +234,24 @@ async def test_a_url_that_has_expired_is_replaced_once(
     assert urls == emulator.assets_created
 
 
+@pytest.mark.fault("a signed URL is not what it should be")
+@pytest.mark.parametrize(
+    ("status", "expires_in"), [(b"403 Forbidden", "60"), (b"410 Gone", 60), (b"400 Bad Request", 0)]
+)
 @pytest.mark.asyncio
 async def test_a_fresh_url_serves(
-    emulator: Emulator, client_for: "MakeClient", pauses: list[float]
+    status: bytes,
+    expires_in: object,
+    emulator: Emulator,
+    client_for: "MakeClient",
+    pauses: list[float],
 ) -> None:
-    """The file is sent again, whole, to where the second URL leads."""
+    """The file is sent again, whole, to where the second URL leads: a late refusal may be time's."""
     async with (
-        serving(Storage(b"HTTP/1.1 403 Forbidden\r\n")) as storage,
+        serving(Storage(b"HTTP/1.1 " + status + b"\r\n")) as storage,
         client_for(emulator) as client,
     ):
-        emulator.inject(answer(storage.url, "60"))
+        emulator.inject(answer(storage.url, expires_in))
         task = await client.upload(CONTENT, filename="a.ogg", via="signed-url")
         asset = await task
 

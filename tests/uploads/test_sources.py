@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -13,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import pytest
 
 from mavi_async import ClientClosed, ConfigurationError, RequestRejected, ServiceUnavailable
+from mavi_async._reader import Reader
 from mavi_async.emulator import Emulator, Fault
 
 if TYPE_CHECKING:
@@ -139,6 +141,46 @@ async def test_a_source_that_never_answers_holds_up_nobody(
     assert isinstance(outcome, asyncio.CancelledError | ClientClosed | ConfigurationError)
     assert ("too long" == ending) == ("nothing came of it for 0.2 s" in str(outcome))
     assert [True] == [thread.daemon for thread in readers()]
+
+
+@pytest.mark.asyncio
+async def test_a_thread_that_is_stuck_is_asked_for_nothing_more(until: "Until") -> None:
+    """Whoever asks is told at once, and what was asked first is done when it can be."""
+    inside, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def read() -> None:
+        inside.set()
+        go_on.wait()
+
+    reader = Reader()
+    call = asyncio.create_task(reader.call(read))
+    await until(inside.is_set)
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    async with asyncio.timeout(10):
+        with pytest.raises(ConfigurationError, match="nothing came of it"):
+            await reader.call(read)
+    go_on.set()
+    await reader.end(ended.set)
+    await until(ended.is_set)
+
+
+@pytest.mark.asyncio
+async def test_a_slow_disk_is_no_stall_of_the_network(
+    emulator: Emulator, client_for: "MakeClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A piece has its own time to be read, and then as much as ever to be sent."""
+    monkeypatch.setattr("mavi_async._content.STALL_SECONDS", 0.3)
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            time.sleep(0.4)
+            return super().read(size)
+
+    async with client_for(emulator, retry="never") as client:
+        await client.upload(Slow(b"x"), filename="a.ogg", via="direct")
+
+    assert [digest(b"x")] == digests(emulator)
 
 
 @pytest.mark.asyncio
