@@ -52,6 +52,13 @@ async def identity_of(wanted: BatchRecording, *, lasting: bool) -> str:
         raise ConfigurationError(f"the recording cannot be read: {error}") from error
 
 
+def key_of(batch: str, identity: str) -> str:
+    """Return the idempotency key of a recording in a batch."""
+    # A file's name may be of bytes that are no text.
+    digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{batch}/{digest[:40]}"
+
+
 def _of_bytes(content: bytes | bytearray | memoryview) -> str:
     return f"content {hashlib.sha256(content).hexdigest()}"
 

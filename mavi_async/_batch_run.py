@@ -1,7 +1,6 @@
 """One run through the recordings of a batch: how many are under way, and what came of them."""
 
 import contextlib
-import hashlib
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from functools import partial
@@ -13,7 +12,7 @@ import attrs
 
 from mavi_async._background import Background, Job, JobCancelled
 from mavi_async._batch_course import Course, OnBatchProgress
-from mavi_async._batch_identity import identity_of
+from mavi_async._batch_identity import identity_of, key_of
 from mavi_async._batch_records import BatchOutcome, BatchStage, BatchState
 from mavi_async._errors import ClientClosed
 from mavi_async._loop import Waiter, new_waiter
@@ -210,7 +209,7 @@ class Run(Generic[SourceT]):
     async def _key(self, course: Course[SourceT]) -> str:
         course.check()
         identity = await identity_of(course.wanted, lasting=self._plan.name is not None)
-        return f"{self._prefix}/{hashlib.sha256(identity.encode()).hexdigest()[:40]}"
+        return key_of(self._prefix, identity)
 
     def _note_end(self, course: Course[SourceT]) -> None:
         self._courses.discard(course)
