@@ -2,11 +2,19 @@
 
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+)
 from functools import partial
 from typing import Final, Generic, Literal, TypeVar
 from uuid import uuid4
 
+import anyio
 import anyio.lowlevel
 import attrs
 
@@ -24,6 +32,7 @@ __all__ = ["Plan", "Run"]
 
 SourceT = TypeVar("SourceT")
 
+_CLOSING_SECONDS: Final = 5.0
 _NO_ERRORS: Final = (BatchState.DONE, BatchState.STOPPED)
 
 
@@ -149,13 +158,11 @@ class Run(Generic[SourceT]):
 
     async def _feed(self) -> None:
         try:
-            pull = _puller(self._plan.sources)
-            while True:
-                while len(self._courses) + len(self._outcomes) >= self._plan.ahead:
-                    self._room = new_waiter()
-                    await self._room.park(None)
-                await anyio.lowlevel.checkpoint()
-                self._begin(await pull())
+            sources = _iterated(self._plan.sources)
+            try:
+                await self._feed_from(sources)
+            finally:
+                await _close(sources)
         except StopAsyncIteration:
             self._feeding = "over"
         except Exception as error:  # noqa: BLE001 - it is the caller's, who gets it
@@ -163,6 +170,14 @@ class Run(Generic[SourceT]):
         finally:
             if self._feeding == "on":
                 self._feeding = "cut"
+
+    async def _feed_from(self, sources: AsyncIterator[SourceT]) -> None:
+        while True:
+            while len(self._courses) + len(self._outcomes) >= self._plan.ahead:
+                self._room = new_waiter()
+                await self._room.park(None)
+            await anyio.lowlevel.checkpoint()
+            self._begin(await anext(sources))
 
     def _begin(self, source: SourceT) -> None:
         course = Course(source, self._plan.on_progress, self._estimated_wait)
@@ -233,16 +248,29 @@ class Run(Generic[SourceT]):
             self._room.wake()
 
 
-def _puller(
+def _iterated(
     sources: Iterable[SourceT] | AsyncIterable[SourceT],
-) -> Callable[[], Awaitable[SourceT]]:
-    if isinstance(sources, AsyncIterable):
-        iterator: AsyncIterator[SourceT] = aiter(sources)
-        return iterator.__anext__
-    return partial(_next, iter(sources))
+) -> AsyncIterator[SourceT]:
+    return aiter(sources) if isinstance(sources, AsyncIterable) else _InTurn(iter(sources))
 
 
-async def _next(sources: Iterator[SourceT]) -> SourceT:
-    for source in sources:
-        return source
-    raise StopAsyncIteration
+@attrs.frozen
+class _InTurn(Generic[SourceT]):
+    """A plain iterator in the clothes of an asynchronous one."""
+
+    sources: Iterator[SourceT]
+
+    def __aiter__(self) -> "_InTurn[SourceT]":
+        return self
+
+    async def __anext__(self) -> SourceT:
+        for source in self.sources:
+            return source
+        raise StopAsyncIteration
+
+
+async def _close(sources: AsyncIterator[object]) -> None:
+    """Close a generator, which nobody else can: trio minds those that are left half-way."""
+    if isinstance(sources, AsyncGenerator):
+        with anyio.move_on_after(_CLOSING_SECONDS, shield=True):
+            await sources.aclose()

@@ -14,6 +14,7 @@ from mavi_async.testing import (
     _jobs,
     _pacers,
     _unmatched,
+    _uploads,
 )
 from mavi_async.testing._contract import BrokenRule, StoreContractBroken
 from mavi_async.testing._trial import MakeStore, StoreCheck
@@ -25,6 +26,7 @@ _TOPICS = (
     _bounds,
     _hints,
     _intents,
+    _uploads,
     _unmatched,
     _jobs,
     _forgetting,

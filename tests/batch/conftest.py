@@ -56,6 +56,8 @@ def open_client(emulator: Emulator) -> OpenClient:
                 yield client
         finally:
             await runner.cleanup()
+            # What it closes is closed in the loop's next round, which may be none.
+            await anyio.wait_all_tasks_blocked()
 
     return open_
 

@@ -316,6 +316,12 @@ class NoKeyIsAKey(MemoryStore):
         )
 
 
+@breaks("upload_is_remembered_under_its_key")
+class EveryIntentBeginsAsSending(MemoryStore):
+    async def begin_intent(self, intent: Intent) -> Intent:
+        return await super().begin_intent(attrs.evolve(intent, state=IntentState.SENDING))
+
+
 @breaks("key_whose_request_was_not_sent_is_free", "jobs_survive_a_restart")
 class KeysAreNeverFree(MemoryStore):
     async def begin_intent(self, intent: Intent) -> Intent:
