@@ -12,13 +12,13 @@ from typing import Final, TypeVar
 import attrs
 from rich.text import Text
 
-from mavi_async._errors import ConfigurationError, TaskFailed
-from mavi_async._task import Outcome
+from mavi_async._errors import ConfigurationError
+from mavi_async.cli._gist import gist_of
 from mavi_async.cli._letters import Letter
 from mavi_async.cli._notes import error_notes
 from mavi_async.cli._place import Place
 from mavi_async.cli._rows import print_rows
-from mavi_async.cli._text import age_text, clock_text, make_console, size_text
+from mavi_async.cli._text import age_text, make_console, size_text
 from mavi_async.stores import TaskStore
 
 __all__ = ["CallbacksOptions", "run_callbacks"]
@@ -147,13 +147,5 @@ class _Gist:
 
 
 def _gist(letter: Letter) -> _Gist:
-    """Say in a few words what a body holds, which may tell whose it is."""
-    outcome = Outcome.decode(letter.body, task_id=letter.task_id, uri=None)
-    if outcome.diarization is not None:
-        found = outcome.diarization
-        holds = f"a result: {clock_text(found.duration)}, speakers: {found.num_speakers}"
-    elif isinstance(outcome.error, TaskFailed):
-        holds = f"a failure: {outcome.error.message}"
-    else:
-        holds = "no speaker result: another kind of job"
+    holds = gist_of(letter.task_id, letter.body)
     return _Gist(letter.kind, letter.task_id, letter.received_at, len(letter.body), holds)

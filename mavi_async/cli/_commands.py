@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import cyclopts
 from cyclopts import Parameter
 
-from mavi_async.cli._options import AsJson, Output, Store
+from mavi_async.cli._options import AsJson, Flag, Output, Store, find_token
 
 __all__ = ["demo", "doctor", "emulate", "resume", "speakers"]
 
@@ -89,13 +89,14 @@ def speakers(
     asset_ids: list[str],
     /,
     *,
-    listen: str,
+    listen: str | None = None,
+    received_elsewhere: Flag = False,
     token: str | None = None,
     base_url: str | None = None,
     account: str | None = None,
     rate: float = 1.0,
     timeout: float = 3600.0,
-    again: Annotated[bool, Parameter(negative="")] = False,
+    again: Flag = False,
     output: Output = None,
     to: str | None = None,
     as_json: AsJson = False,
@@ -113,6 +114,8 @@ def speakers(
     Args:
         asset_ids: The uploaded recordings.
         listen: Where to receive callbacks, as HOST:PORT.
+        received_elsewhere: Instead, another process receives them into the same store, such as
+            `mavi-async listen`.
         token: The secret at the end of the webhook URL; better set as MAVI_CALLBACK_TOKEN, since
             other users of this machine can see options. By default a new one is made and shown.
         base_url: Where the API is; by default MAVI_BASE_URL, or MAVI's own.
@@ -134,7 +137,8 @@ def speakers(
     options = SpeakersOptions(
         asset_ids,
         listen,
-        _find_token(token),
+        received_elsewhere,
+        find_token(token),
         base_url,
         account,
         rate,
@@ -179,7 +183,7 @@ def resume(
     from mavi_async.cli._place import find_place
     from mavi_async.cli._resume import ResumeOptions, run_resume
 
-    options = ResumeOptions(listen, _find_token(token), account, timeout, as_json, output, to)
+    options = ResumeOptions(listen, find_token(token), account, timeout, as_json, output, to)
     return run_resume(options, find_place(store))
 
 
@@ -214,9 +218,5 @@ def doctor(
     from mavi_async.cli._place import find_place
 
     url = webhook_url or os.environ.get("MAVI_WEBHOOK_URL") or None
-    options = DoctorOptions(base_url, url, listen, _find_token(token), as_json)
+    options = DoctorOptions(base_url, url, listen, find_token(token), as_json)
     return asyncio.run(run_doctor(options, find_place(store)))
-
-
-def _find_token(token: str | None) -> str | None:
-    return token or os.environ.get("MAVI_CALLBACK_TOKEN") or None

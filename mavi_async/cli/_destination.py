@@ -18,7 +18,7 @@ from mavi_async.cli._text import discard_rest
 from mavi_async.formats import FORMATS, Format, format_named, format_of
 from mavi_async.formats._replacing import replace
 
-__all__ = ["Destination", "check_options", "find_destination"]
+__all__ = ["Destination", "check_options", "find_destination", "fitting"]
 
 _FIT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 # Where the device stands for a file, replacing that would pull it from under whoever writes to it.
@@ -152,17 +152,24 @@ def _single(names: list[str], what: str) -> str:
 
 
 def _file_names(names: list[str], suffix: str) -> dict[str, str]:
-    """Name files after recordings; what cannot be in a name is replaced, and a digest tells."""
+    """Name files after recordings; a digest tells apart what would be the same name to some."""
     times = Counter(name.casefold() for name in names)
     files: dict[str, str] = {}
     for name in names:
-        stem = name
-        if not _FIT.fullmatch(name) or times[name.casefold()] > 1:
-            digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-            readable = _UNFIT.sub("_", name[:80]).lstrip("-") or "recording"
-            stem = f"{readable}-{digest[:8]}"
+        stem = _with_digest(name) if times[name.casefold()] > 1 else fitting(name)
         files[name] = stem + suffix
     return files
+
+
+def fitting(name: str) -> str:
+    """Make a file's name, without its suffix, of what an asset is called."""
+    return name if _FIT.fullmatch(name) else _with_digest(name)
+
+
+def _with_digest(name: str) -> str:
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    readable = _UNFIT.sub("_", name[:80]).lstrip("-") or "recording"
+    return f"{readable}-{digest[:8]}"
 
 
 def _cannot_write(path: Path | None, why: str | None) -> ConfigurationError:

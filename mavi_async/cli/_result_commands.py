@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
-from mavi_async.cli._options import AsJson, Output, Store
+from mavi_async.cli._options import AsJson, Flag, Output, Store
 
 __all__ = ["export", "score", "show"]
 
@@ -13,7 +13,6 @@ Result: TypeAlias = Annotated[str, Parameter(allow_leading_hyphen=True)]
 Results: TypeAlias = Annotated[list[str], Parameter(allow_leading_hyphen=True)]
 From: TypeAlias = Annotated[str | None, Parameter(name="--from")]
 Renames: TypeAlias = Annotated[list[str] | None, Parameter(negative="")]
-Flag: TypeAlias = Annotated[bool, Parameter(negative="")]
 
 
 def show(

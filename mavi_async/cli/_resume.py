@@ -10,10 +10,10 @@ from mavi_async._configuration import checked_seconds
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._task import SpeakerTask
 from mavi_async.cli._destination import check_options, find_destination
+from mavi_async.cli._entrance import Entrance, entered
 from mavi_async.cli._jobs import age, await_jobs
 from mavi_async.cli._place import Place
-from mavi_async.cli._receiver import listen
-from mavi_async.cli._session import Entrance, Session, run_session
+from mavi_async.cli._session import Session, run_session
 from mavi_async.cli._watched import watched_store
 from mavi_async.stores import TaskStore
 
@@ -52,17 +52,15 @@ def run_resume(options: ResumeOptions, place: Place) -> int:
     checked_seconds(options.timeout, "--timeout")
     check_options(options.output, options.to, as_json=options.as_json)
     session = Session((), place, as_json=options.as_json)
-    with contextlib.ExitStack() as stack:
-        entrance = None
-        if options.listen is not None:
-            session.resume += f" --listen {options.listen}"
-            entrance = Entrance(stack.enter_context(listen(options.listen)), options.token)
+    if options.listen is not None:
+        session.resume += f" --listen {options.listen}"
+    elsewhere = options.listen is None
+    with entered(options.listen, options.token, received_elsewhere=elsewhere) as entrance:
+        session.made_token = entrance.makes_token
         return run_session(session, _run(options, session, place, entrance))
 
 
-async def _run(
-    options: ResumeOptions, session: Session, place: Place, entrance: Entrance | None
-) -> None:
+async def _run(options: ResumeOptions, session: Session, place: Place, entrance: Entrance) -> None:
     board, note = session.board, session.progress.note
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(place.open())
@@ -77,10 +75,7 @@ async def _run(
         destination = find_destination(options.output, options.to, tasks, as_json=options.as_json)
         if destination is not None:
             session.write_to(destination)
-        if entrance is not None:
-            await stack.enter_async_context(entrance.receiving(dispatcher, session))
-        else:
-            note("Watching the store: another process receives the callbacks.")
+        await stack.enter_async_context(entrance.receiving(dispatcher, note))
         _show(tasks, session)
         with session.progress:
             await await_jobs(tasks, board, session, timeout=options.timeout)

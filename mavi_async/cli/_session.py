@@ -3,15 +3,11 @@
 import asyncio
 import contextlib
 import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from typing import Final
 
-import attrs
-
 from mavi_async._diarization import Diarization
-from mavi_async._dispatcher import Dispatcher
 from mavi_async._errors import (
     AuthenticationError,
     ConfigurationError,
@@ -26,11 +22,10 @@ from mavi_async.cli._destination import Destination
 from mavi_async.cli._jobs import Listener
 from mavi_async.cli._place import Place
 from mavi_async.cli._progress import Progress
-from mavi_async.cli._receiver import callback_path, new_token, receiving
 from mavi_async.cli._results import FileResults, JsonResults, TextResults
 from mavi_async.cli._text import NotWritten, make_console
 
-__all__ = ["Entrance", "Session", "run_session"]
+__all__ = ["INTERRUPTED", "Session", "run_session"]
 
 INTERRUPTED: Final = 130
 _SET_UP: Final = (AuthenticationError, ConfigurationError, WebhookNotConfigured)
@@ -141,32 +136,6 @@ class Session:
 
     def _met(self, kind: type[MaviError]) -> bool:
         return any(isinstance(error, kind) for error in self._errors)
-
-
-@attrs.frozen
-class Entrance:
-    """Where callbacks come in.
-
-    Attributes:
-        listener: The bound socket.
-        given: The secret in the callback's path; ``None`` makes one.
-    """
-
-    listener: socket.socket
-    given: str | None = attrs.field(repr=False)
-
-    @contextlib.asynccontextmanager
-    async def receiving(self, dispatcher: Dispatcher, session: Session) -> AsyncIterator[None]:
-        """Feed what comes in to a dispatcher, and say where that is."""
-        token, note = self.given or new_token(), session.progress.note
-        session.made_token = self.given is None
-        async with receiving(dispatcher, self.listener, token):
-            host, port = self.listener.getsockname()[:2]
-            # A token that was given is known already, and stays out of logs.
-            path = callback_path("<your token>" if self.given else token)
-            note(f"Receiving callbacks on {host} port {port}.")
-            note(f"Webhook URL to set in MAVI's console: https://YOUR-HOST{path}")
-            yield
 
 
 def run_session(session: Session, main: Coroutine[object, object, None]) -> int:

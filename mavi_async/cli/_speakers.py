@@ -11,10 +11,10 @@ from mavi_async._configuration import checked_asset_id, checked_seconds
 from mavi_async._dispatcher import Dispatcher
 from mavi_async._records import IntentState
 from mavi_async.cli._destination import find_destination
+from mavi_async.cli._entrance import Entrance, entered
 from mavi_async.cli._jobs import run_jobs
 from mavi_async.cli._place import Place
-from mavi_async.cli._receiver import listen
-from mavi_async.cli._session import Entrance, Session, run_session
+from mavi_async.cli._session import Session, run_session
 from mavi_async.cli._watched import watched_store
 from mavi_async.stores import TaskStore
 
@@ -30,6 +30,7 @@ class SpeakersOptions:
     Attributes:
         asset_ids: The recordings; each is submitted once, however often it is named.
         listen: Where to receive callbacks, ``HOST:PORT``.
+        received_elsewhere: Whether another process receives them into the same store.
         token: The secret in the callback's path; ``None`` makes one.
         base_url: Where the API is.
         account: What the account is called in the store.
@@ -42,7 +43,8 @@ class SpeakersOptions:
     """
 
     asset_ids: Sequence[str]
-    listen: str
+    listen: str | None
+    received_elsewhere: bool
     token: str | None = attrs.field(repr=False)
     base_url: str | None
     account: str | None
@@ -67,9 +69,11 @@ def run_speakers(options: SpeakersOptions, place: Place) -> int:
     # Before anything is paid for.
     destination = find_destination(options.output, options.to, asset_ids, as_json=options.as_json)
     session = Session(asset_ids, place, as_json=options.as_json, destination=destination)
-    session.resume += f" --listen {options.listen}"
-    with listen(options.listen) as listener:
-        entrance = Entrance(listener, options.token)
+    if options.listen is not None:
+        session.resume += f" --listen {options.listen}"
+    elsewhere = options.received_elsewhere
+    with entered(options.listen, options.token, received_elsewhere=elsewhere) as entrance:
+        session.made_token = entrance.makes_token
         return run_session(session, _run(options, session, place, entrance))
 
 
@@ -86,7 +90,7 @@ async def _run(
             requests_per_second=options.rate,
             dispatcher=dispatcher,
         ) as client,
-        entrance.receiving(dispatcher, session),
+        entrance.receiving(dispatcher, session.progress.note),
     ):
 
         async def key_of(asset_id: str) -> str:
