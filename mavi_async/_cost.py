@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Final
+from typing import Final, Self
 
 import attrs
 
@@ -26,12 +26,16 @@ class CostEstimate:
     """
 
     seconds: float
-    unknown: tuple[os.PathLike[str], ...] = ()
+    unknown: tuple[str | os.PathLike[str], ...] = ()
 
     @property
     def usd(self) -> float:
         """US dollars, at 0.001 for a second of audio."""
         return self.seconds * USD_PER_SECOND
+
+    def assuming(self, seconds: float) -> Self:
+        """Take each recording of unknown length for so many seconds."""
+        return attrs.evolve(self, seconds=self.seconds + len(self.unknown) * seconds, unknown=())
 
     def __str__(self) -> str:
         known = f"about USD {self.usd:.2f} for {timedelta(seconds=round(self.seconds))} of audio"
@@ -41,7 +45,7 @@ class CostEstimate:
         return f"{known}, and {count} recording{'s' * (count != 1)} of unknown length"
 
 
-def estimate_cost(recordings: Iterable[os.PathLike[str]]) -> CostEstimate:
+def estimate_cost(recordings: Iterable[str | os.PathLike[str]]) -> CostEstimate:
     """Read from files how long they are, and tell about what their jobs will cost.
 
     Nothing is sent. FLAC, M4A, MP3, MP4, MOV, OGG, WAV and WMV tell, unless they were written
@@ -50,16 +54,16 @@ def estimate_cost(recordings: Iterable[os.PathLike[str]]) -> CostEstimate:
     ``mavi-async[cost]``.
 
     Args:
-        recordings: The files.
+        recordings: The files. Text is an asset id, as everywhere, and of unknown length.
 
     Raises:
         ConfigurationError: If the extra is missing.
 
     Source: the price list of MAVI's API.
     """
-    seconds, unknown = 0.0, list[os.PathLike[str]]()
+    seconds, unknown = 0.0, list[str | os.PathLike[str]]()
     for each in recordings:
-        length = length_of(each)
+        length = None if isinstance(each, str) else length_of(each)
         if length is None:
             unknown.append(each)
         else:

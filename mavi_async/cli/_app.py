@@ -9,7 +9,7 @@ from rich.text import Text
 
 import mavi_async
 from mavi_async._errors import MaviError
-from mavi_async.cli._batch_commands import listen
+from mavi_async.cli._batch_commands import batch, listen
 from mavi_async.cli._commands import demo, doctor, emulate, resume, speakers
 from mavi_async.cli._result_commands import export, score, show
 from mavi_async.cli._store_commands import adopt, callbacks, forget, replay, tasks
@@ -26,7 +26,7 @@ app = cyclopts.App(
     version=lambda: mavi_async.__version__,
 )
 for command in (
-    demo, emulate, doctor, upload, speakers, resume, listen, show, export, score,
+    demo, emulate, doctor, upload, speakers, batch, resume, listen, show, export, score,
     tasks, callbacks, replay, adopt, forget,
 ):  # fmt: skip
     app.command(command)

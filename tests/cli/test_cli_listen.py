@@ -61,7 +61,7 @@ def test_what_comes_is_told_apart(start: "Start", port: int, token: str, shelf: 
     ]
     assert "a result: 1:00, speakers: 1" == told[0][-1]
     assert ["stored, of a job not known yet", "conflict"] == [each[0] for each in told[3:]]
-    assert "a failure: [2Jno" == told[3][-1]
+    assert "a failure: MAVI could not do the job: [2Jno" == told[3][-1]
 
 
 def test_quiet_until_interrupted(start: "Start", port: int, token: str, shelf: "Shelf") -> None:

@@ -108,6 +108,15 @@ def test_in_words(tmp_path: Path) -> None:
     assert "about USD 0.00 for 0:00:00 of audio, and 1 recording of unknown length" == one
 
 
+def test_asset_ids(tmp_path: Path) -> None:
+    """What is uploaded already does not tell either, and may be assumed to have a length."""
+    write_wav(tmp_path / "two.wav")
+    estimate = estimate_cost([tmp_path / "two.wav", "re_1", "re_2"])
+
+    assert ("re_1", "re_2") == estimate.unknown
+    assert CostEstimate(22.0) == estimate.assuming(10.0)
+
+
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to install."""
     monkeypatch.setitem(sys.modules, "tinytag", None)
