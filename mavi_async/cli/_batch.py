@@ -1,13 +1,10 @@
 """Many recordings from the command line: found, uploaded, submitted, and written as they come."""
 
 import asyncio
-import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import attrs
 from rich.text import Text
@@ -26,11 +23,11 @@ from mavi_async._errors import (
 )
 from mavi_async.cli._batch_board import BatchBoard
 from mavi_async.cli._batch_inputs import Inputs, find_inputs
+from mavi_async.cli._batch_options import BatchOptions
 from mavi_async.cli._batch_outputs import Outputs
-from mavi_async.cli._batch_plan import Budget, estimated, find_earlier
+from mavi_async.cli._batch_plan import estimated, find_earlier
 from mavi_async.cli._batch_progress import BatchDisplay
 from mavi_async.cli._batch_report import BatchReport, Ended
-from mavi_async.cli._destination import fitting
 from mavi_async.cli._entrance import Entrance, entered
 from mavi_async.cli._place import Place
 from mavi_async.cli._rows import print_rows
@@ -39,74 +36,10 @@ from mavi_async.cli._stopping import stopping
 from mavi_async.cli._text import make_console, safe_text
 from mavi_async.stores import TaskStore
 
-__all__ = ["BatchOptions", "run_batch"]
+__all__ = ["run_batch"]
 
 _REFUSALS: Final = (AuthenticationError, OutOfCredits, WebhookNotConfigured)
 _LONGEST_LINE: Final = 100_000
-
-
-@attrs.frozen(kw_only=True)
-class BatchOptions:
-    """What is asked for; `MaviClient` says what most of it means.
-
-    Attributes:
-        paths: Folders, manifests and recordings.
-        output: The folder for the results.
-        formats: What each result is written as.
-        name: What the batch is called in the store; ``None`` for a name made of the folder's.
-        resume: Whether it goes on with what an earlier run began.
-        budget: What it may cost.
-        on_error: Whether one recording without a result keeps the others back.
-        listen: Where to receive callbacks, ``HOST:PORT``.
-        received_elsewhere: Whether another process receives them into the same store.
-        token: The secret in the callback's path; ``None`` makes one.
-        base_url: Where the API is.
-        account: What the account is called in the store.
-        rate: Requests per second.
-        timeout: Seconds to wait for each callback.
-        as_json: Whether outcomes are written as JSON lines.
-    """
-
-    paths: Sequence[Path]
-    output: Path
-    formats: Sequence[str]
-    name: str | None
-    resume: bool
-    budget: Budget
-    on_error: Literal["continue", "stop"]
-    listen: str | None
-    received_elsewhere: bool
-    token: str | None = attrs.field(repr=False)
-    base_url: str | None
-    account: str | None
-    rate: float
-    timeout: float
-    as_json: bool
-
-    @property
-    def batch(self) -> str:
-        """What the batch is called in the store."""
-        if self.name is not None:
-            return self.name
-        place = os.path.realpath(self.output)
-        digest = hashlib.sha256(os.fsencode(place)).hexdigest()
-        return f"{fitting(Path(place).name)}-{digest[:8]}"
-
-    def again(self) -> tuple[str, ...]:
-        """Return the words of a command that goes on with the batch."""
-        paths = (f"./{path}" if str(path).startswith("-") else str(path) for path in self.paths)
-        values: dict[str, object] = {
-            "--output": self.output,
-            "--name": self.name,
-            "--listen": self.listen,
-            "--base-url": self.base_url,
-            "--account": self.account,
-        }
-        formats = (word for name in self.formats for word in ("--format", name))
-        named = (word for name, value in values.items() if value for word in (name, str(value)))
-        numbers = ("--rate", f"{self.rate:g}") if self.rate != 1 else ()
-        elsewhere = ("--received-elsewhere",) * self.received_elsewhere
-        return ("batch", *paths, *named, *formats, *numbers, *elsewhere, "--resume")
 
 
 def run_batch(options: BatchOptions, place: Place) -> int:

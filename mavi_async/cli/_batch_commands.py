@@ -69,7 +69,8 @@ def batch(
         store: The file or redis:// URL to keep jobs in; by default MAVI_STORE, or a file in your
             data folder. Better set a URL with a password as MAVI_STORE.
     """
-    from mavi_async.cli._batch import BatchOptions, run_batch
+    from mavi_async.cli._batch import run_batch
+    from mavi_async.cli._batch_options import BatchOptions
     from mavi_async.cli._batch_plan import Budget
     from mavi_async.cli._place import find_place
 

@@ -118,13 +118,13 @@ class _Folder:
             kinds = [kind for kind, _ in self._others.most_common(_MOST_KINDS)]
             more = ", …" * (len(self._others) > _MOST_KINDS)
             yield (
-                f"Passed over in {self._path}: {self._others.total()} other files "
+                f"Passed over in {self._path}: other files: {self._others.total()} "
                 f"({', '.join(kinds)}{more})"
             )
         if self._hidden:
-            yield f"Passed over in {self._path}: {self._hidden} hidden"
+            yield f"Passed over in {self._path}: hidden: {self._hidden}"
         if self._links:
-            yield f"Passed over in {self._path}: {self._links} links to folders"
+            yield f"Passed over in {self._path}: links to folders: {self._links}"
 
     def _is_searched(self, folder: Path) -> bool:
         if folder.name.startswith("."):

@@ -147,7 +147,7 @@ class BatchReport:
             earlier = "" if here == billed else f"; of that by this run {_amount(here)}"
             yield f"Billed, by what MAVI reports: {_amount(billed)}{earlier}."
         if still := len(self.submitted - jobs.keys()):
-            yield f"Not in that: jobs of this run whose result is not here: {still}"
+            yield f"Jobs of this run whose result and bill are not here: {still}"
 
 
 def _groups() -> Iterator[tuple[str, str, str]]:
