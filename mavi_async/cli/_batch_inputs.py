@@ -53,19 +53,19 @@ def find_inputs(paths: Sequence[Path], output: Path) -> Inputs:
     passed_over: list[str] = []
     complaints: list[str] = []
     for path in dict.fromkeys(paths):
-        try:
-            if _is_folder(path):
-                found = _Folder(path, output)
-                several = list(found.recordings())
-                passed_over += found.passed_over()
-            elif path.suffix.lower() == _MANIFEST:
-                several = read_manifest(path)
-            else:
-                several = [_file(path)]
-        except ConfigurationError as error:
-            complaints.append(error.message)
+        several: Sequence[Planned] = ()
+        if _is_folder(path):
+            found = _Folder(path, output)
+            several = list(found.recordings())
+            passed_over += found.passed_over()
+        elif path.suffix.lower() == _MANIFEST:
+            several = read_manifest(path)
         else:
-            recordings |= {(each.identity, each.name): each for each in several}
+            try:
+                several = [_file(path)]
+            except ConfigurationError as error:
+                complaints.append(error.message)
+        recordings |= {(each.identity, each.name): each for each in several}
     complain(complaints, "name folders, recordings, or manifests (.csv) with a path or asset_id")
     if not recordings:
         raise ConfigurationError(f"no recordings in {', '.join(map(str, paths))}")

@@ -81,7 +81,7 @@ class BatchReport:
             several = [each for each in self.ended if each.kind == kind]
             if not several:
                 continue
-            yield f"{kind}: {len(several)}  {meaning}"
+            yield f"{kind}: {len(several)}, {meaning}"
             for each in several:
                 yield f"  {each.planned.called}: {_why(each)}"
                 for purpose, command in self._own_commands(each):
@@ -138,7 +138,8 @@ class BatchReport:
     def totals(self) -> Iterator[str]:
         """Say how much is done, and what it cost."""
         done = [each for each in self.ended if each.outcome.state is BatchState.DONE]
-        yield f"{len(done) + self.written} of {self.total} recordings done."
+        finished = sum(each.kind == "done" for each in done) + self.written
+        yield f"{finished} of {self.total} recordings done."
         # A recording that is there twice has one job.
         jobs = {each.outcome.task_id: each.seconds or 0.0 for each in done}
         billed = sum(jobs.values())
