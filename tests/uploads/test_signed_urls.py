@@ -246,7 +246,7 @@ async def test_a_fresh_url_serves(
     client_for: "MakeClient",
     pauses: list[float],
 ) -> None:
-    """The file is sent again, whole, to where the second URL leads: a late refusal may be time's."""
+    """The file is sent again, whole, where the second URL leads: a late refusal may be time's."""
     async with (
         serving(Storage(b"HTTP/1.1 " + status + b"\r\n")) as storage,
         client_for(emulator) as client,
