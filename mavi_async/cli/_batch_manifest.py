@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from mavi_async._configuration import checked_asset_id
 from mavi_async._errors import ConfigurationError
+from mavi_async._multipart import checked_no_path
 from mavi_async._source import name_of
 from mavi_async.cli._batch_planned import Planned, complain, is_file
 from mavi_async.cli._destination import fitting
@@ -117,12 +118,22 @@ def _planned(
     if name:
         _check_name(name)
     if asset_id:
-        return Planned(checked_asset_id(asset_id), name or fitting(asset_id), given)
+        _check_asset_id(asset_id)
+        return Planned(asset_id, name or fitting(asset_id), given)
     file = manifest.parent / path
     name_of(file)
     if not is_file(file):
         raise ConfigurationError(f"there is no file {str(file)!r}")
     return Planned(file, name or _name_for(path), given)
+
+
+def _check_asset_id(text: str) -> None:
+    try:
+        checked_no_path(checked_asset_id(text))
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"{text!r} is no asset_id; a file's is the column 'path'"
+        ) from error
 
 
 def _cell(number: int | None, cells: Sequence[str]) -> str:

@@ -126,11 +126,11 @@ def test_nothing_is_sent(options: str, words: str, batch: "Run", emulator: Emula
 
 def test_within_the_cost(batch: "Run", emulator: Emulator) -> None:
     """A bound that holds, with what was assumed, changes nothing."""
-    Path("list.csv").write_text("asset_id;name\nre_1;first\nre/2\n")
+    Path("list.csv").write_text("asset_id;name\nre_1;first\nre:2\n")
     ended = batch("list.csv", "--output", "out", "--max-cost", "2", "--assume-length", "1000")
 
     assert 0 == ended.returncode
-    assert {"first.rttm", "re_2-66f00479.rttm"} == written()
+    assert {"first.rttm", "re_2-e360b22f.rttm"} == written()
     assert 2 == emulator.jobs_created
 
 

@@ -91,7 +91,8 @@ def test_paths_are_relative_to_the_manifest(folder: Path) -> None:
 def test_every_wrong_line_is_named(folder: Path) -> None:
     """All at once, with what is wrong and where."""
     rows = ("path,asset_id,name", "e.wav,re_1,", ",,x", "no.wav,,", "talks/notes.txt,,", ",a b,",
-            "e.wav,,../x", '"e.wav",,"a\nb"', "e.wav,,", "./e.wav,,y", ",re_1,/x")  # fmt: skip
+            "e.wav,,../x", '"e.wav",,"a\nb"', "e.wav,,", "./e.wav,,y", ",re_1,/x",
+            ",e.wav,")  # fmt: skip
     Path("list.csv").write_text("\n".join(rows))
     with pytest.raises(ConfigurationError) as caught:
         found("list.csv")
@@ -100,11 +101,12 @@ def test_every_wrong_line_is_named(folder: Path) -> None:
         "list.csv line 3: it has neither 'asset_id' nor 'path': give one",
         "list.csv line 4: there is no file 'no.wav'",
         "list.csv line 5: MAVI does not take 'notes.txt'",
-        "list.csv line 6: asset_id is 1 to 256 printable",
+        "list.csv line 6: 'a b' is no asset_id; a file's is the column 'path'",
         "list.csv line 7: the name '../x' is none for a file in the output folder",
         "list.csv line 8: the name 'a\\nb' is none for a file in the output folder",
         "list.csv line 11: the same recording as list.csv line 10",
         "list.csv line 12: the name '/x' is none for a file in the output folder",
+        "list.csv line 13: 'e.wav' is no asset_id; a file's is the column 'path'",
         "Nothing was sent: correct the manifest.",
     ]
     lines = caught.value.message.splitlines()
@@ -123,7 +125,7 @@ def test_every_wrong_line_is_named(folder: Path) -> None:
         (b"path\ne.wav\n\xff.wav\n", "list.csv: line 3 is not UTF-8: save it as CSV in UTF-8"),
         ("path\ne.wav".encode("utf-16"), "list.csv: it is UTF-16: save it as CSV in UTF-8"),
         (b'path\n"e.wav\n', "list.csv line 2: unexpected end of data"),
-        (b"path\n" + b"x" * 5000 + b".wav\n", "list.csv line 2: there is no file"),
+        (b"path\n" + b"x" * 5000 + b"/a.wav\n", "list.csv line 2: there is no file"),
     ],
 )
 def test_what_is_no_manifest(folder: Path, content: bytes, words: str) -> None:
