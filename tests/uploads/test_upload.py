@@ -461,6 +461,27 @@ async def test_a_long_upload_holds_up_no_other(
         assert float("inf") == departures.round_trips.usual  # whose answer nobody waits for
 
 
+@pytest.mark.asyncio
+async def test_who_was_over_the_limit_goes_first(
+    path: Path, emulator: Emulator, client_for: "MakeClient", pauses: list[float], monkeypatch: Any
+) -> None:
+    """It had its turn already; whoever was not answered queues up again."""
+    emulator.inject(Fault("429", endpoint="upload"), Fault("500", endpoint="upload"))
+    went_first: list[bool] = []
+    async with client_for(emulator) as client:
+        gate = client._endpoints.questions("/upload").gate
+        enter = gate.enter
+
+        async def note(*, at_head: bool) -> Any:
+            went_first.append(at_head)
+            return await enter(at_head=at_head)
+
+        monkeypatch.setattr(gate, "enter", note)
+        await client.upload(path)
+
+    assert [False, True, False] == went_first
+
+
 class Stuck:
     """A server that takes the beginning of an upload, and then reads nothing more."""
 
