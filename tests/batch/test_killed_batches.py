@@ -132,7 +132,8 @@ class Night:
         """How many jobs each recording has at MAVI."""
         assets, found = self.assets(), self.emulator.state()["jobs"]
         assert isinstance(found, list)
-        return Counter(assets.get(each["asset_id"], each["asset_id"]) for each in found)
+        asset_ids: list[str] = [each["asset_id"] for each in found]
+        return Counter(assets.get(asset_id, asset_id) for asset_id in asset_ids)
 
     def open_store(self) -> SQLiteStore:
         """The store as it is after the last run."""
