@@ -28,9 +28,11 @@ napoleon_custom_sections = ["Source"]
 
 # Only references to our own names are checked: others would need their projects' inventories.
 nitpick_ignore_regex = [("py:.*", r"(?!mavi_async\b).*")]
-# What signatures mention and nobody imports: the type of a default, of a dictionary, and those of
-# arguments which accept the objects of other libraries.
+# What signatures mention and nobody imports: type variables, the type of a default, of a
+# dictionary, and those of arguments which accept the objects of other libraries.
 nitpick_ignore = [
+    ("py:class", "mavi_async._batch.SourceT"),
+    ("py:class", "mavi_async._batch_records.SourceT_co"),
     ("py:class", "mavi_async._rows.SegmentRow"),
     ("py:class", "mavi_async._task.Unset"),
     ("py:class", "mavi_async._transport.HttpClient"),
