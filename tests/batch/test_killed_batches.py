@@ -205,6 +205,7 @@ def check_report(night: Night, count: int) -> Counter[str]:
     return Counter(each["state"] for each in outcomes.values())
 
 
+@pytest.mark.fault("death in the middle of a batch")
 def test_a_kill(open_night: OpenNight) -> None:
     """What was uploaded is not sent again, what was submitted not paid for again."""
     night = open_night(12, 12, requests_per_second=40.0, result_timeout=2.0)
@@ -228,6 +229,7 @@ def test_a_kill(open_night: OpenNight) -> None:
 
 
 @pytest.mark.torture
+@pytest.mark.fault("death in the middle of a batch")
 def test_kills_among_all_faults(open_night: OpenNight) -> None:
     """216 recordings, 5 % of each fault, three kills, each in another phase."""
     night = open_night(96, 120, requests_per_second=50.0, result_timeout=5.0)
