@@ -107,10 +107,6 @@ def _code(value: Any, _: Any) -> str | int:
     return value if isinstance(value, int) else _text(value, None)
 
 
-def _code_or_nothing(value: Any, _: Any) -> str | int | None:
-    return None if value is None else _code(value, None)
-
-
 def _segments(rows: Any, _: Any) -> tuple[SpeakerSegment, ...]:
     """All segments at once; a row at a time only where one of them is wrong."""
     if type(rows) is not list:
@@ -163,7 +159,6 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook(int, _expect(int, "an integer"))
     converter.register_structure_hook(bool, _expect(bool, "a boolean"))
     converter.register_structure_hook(str | int, _code)
-    converter.register_structure_hook(str | int | None, _code_or_nothing)
     converter.register_structure_hook_func(lambda kind: kind == _SEGMENTS, _segments)
     converter.register_structure_hook_factory(attrs.has, _object_hook)
     return converter
